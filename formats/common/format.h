@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a format driver is: one const struct of few callbacks.
+ *
+ * probe, open and info are there in every driver; the rest is optional (NULL: the format cannot).
+ * Only formats/image.c calls the callbacks, and checks arguments and results. A driver keeps its
+ * state in image->state, taken from the job's arena; there is no close for reading.
+ */
+#ifndef FORMATS_COMMON_FORMAT_H
+#define FORMATS_COMMON_FORMAT_H
+
+#include "io.h"
+#include "options.h"
+
+struct fmt_image;
+struct fmt_driver;
+
+enum { FMT_SECTOR_BYTES = 512, FMT_PROBE_BYTES = 2048, FMT_PROBE_MAX = 100 };
+
+/* ---- open ---- */
+
+#define FMT_OPEN_WRITABLE 1u /* changes will be made */
+#define FMT_OPEN_NO_DATA                                                                           \
+    2u                    /* only facts are wanted: do not open data files or extents that the     \
+                             facts do not need (info, and the backing size of create) */
+#define FMT_OPEN_CHECK 4u /* opened by check: tolerate what check reports and repairs */
+
+/* Facts that open() fills in; everything that info prints outside "format specific". */
+struct fmt_facts {
+    uint64_t virtual_bytes;
+    uint64_t cluster_bytes; /* 0: not printed */
+    bool encrypted;
+    bool compressed; /* "compressed": true (streamOptimized, ...) */
+    bool dirty;
+    bool backing_present;
+    struct fmt_bytes backing_name;   /* as stored */
+    struct fmt_bytes backing_format; /* as stored; empty: none recorded */
+    uint32_t snapshot_count;
+};
+
+struct fmt_image {
+    const struct fmt_driver *driver;
+    struct fmt_env *env;
+    uint32_t device;                   /* the "file" child */
+    uint32_t flags;                    /* FMT_OPEN_* */
+    struct fmt_bytes filename;         /* as the host knows it; for texts only */
+    const struct fmt_options *options; /* options of the node, e.g. raw's offset and size */
+    struct fmt_facts facts;
+    struct fmt_image *backing; /* set by formats/image.c when a chain is opened */
+    void *state;
+};
+
+/* ---- info ---- */
+
+/* Where the format specific facts go: a tree of keys and values. Keys are qemu's QAPI names. */
+struct fmt_info_ops {
+    void (*bytes)(void *ctx, const char *key, struct fmt_bytes value);
+    void (*number)(void *ctx, const char *key, int64_t value);
+    void (*boolean)(void *ctx, const char *key, bool value);
+    void (*dict)(void *ctx, const char *key); /* key NULL inside a list */
+    void (*list)(void *ctx, const char *key);
+    void (*end)(void *ctx);
+};
+
+struct fmt_info {
+    const struct fmt_info_ops *ops;
+    void *ctx;
+};
+
+struct fmt_snapshot {
+    struct fmt_bytes id;
+    struct fmt_bytes name;
+    uint64_t vm_state_bytes;
+    uint32_t date_seconds;
+    uint32_t date_nanoseconds;
+    uint64_t vm_clock_nanoseconds;
+    int64_t icount; /* -1: not recorded */
+    uint64_t virtual_bytes;
+};
+
+/* ---- create ---- */
+
+struct fmt_create {
+    uint32_t device;           /* the new file: created, empty, writable */
+    uint64_t virtual_bytes;    /* as asked for, or the backing file's */
+    struct fmt_bytes filename; /* of the new file, as given: VMDK descriptors name their extents */
+    const struct fmt_options *options; /* in the driver's own types and names */
+    bool backing_present;
+    struct fmt_bytes backing_name;   /* recorded as it is */
+    struct fmt_bytes backing_format; /* may be empty */
+    struct fmt_image *backing;       /* opened, or NULL (-u) */
+};
+
+/* ---- reading ---- */
+
+enum fmt_extent_kind {
+    FMT_EXTENT_UNALLOCATED, /* this layer says nothing: read the backing file, or zeroes */
+    FMT_EXTENT_ZERO,        /* reads as zeroes, by this layer's metadata */
+    FMT_EXTENT_DATA,        /* plain bytes at device:device_off: the host may copy them */
+    FMT_EXTENT_CODED,       /* compressed or encrypted: only read() knows */
+};
+
+struct fmt_extent {
+    enum fmt_extent_kind kind;
+    uint64_t length;     /* from the offset asked for; at least 1, at most what was asked for */
+    uint32_t device;     /* DATA */
+    uint64_t device_off; /* DATA, and CODED/ZERO where has_offset */
+    bool has_offset;     /* map prints an "offset" */
+    bool compressed;     /* map prints "compressed": true */
+    bool zero_allocated; /* ZERO: space is allocated for it (a preallocated zero cluster) */
+};
+
+/* ---- check ---- */
+
+struct fmt_check {
+    uint64_t corruptions, leaks, check_errors;
+    uint64_t corruptions_fixed, leaks_fixed;
+    uint64_t image_end_offset;
+    bool has_image_end_offset;
+    uint64_t total_clusters, allocated_clusters, fragmented_clusters, compressed_clusters;
+    /* One line of human text per finding, rendered by the host like an error. */
+    void (*finding)(void *ctx, enum fmt_error_code code, const struct fmt_error_arg *args,
+                    unsigned count);
+    void *finding_ctx;
+};
+
+/* ---- measure ---- */
+
+struct fmt_measure {
+    uint64_t virtual_bytes;
+    uint64_t allocated_bytes; /* data to be stored, already counted in the target's clusters */
+    const struct fmt_options *options;
+    uint64_t required_bytes;        /* out */
+    uint64_t fully_allocated_bytes; /* out */
+    uint64_t bitmaps_bytes;         /* out */
+    bool has_bitmaps;
+};
+
+struct fmt_driver {
+    const char *name; /* qemu's format name */
+
+    /* 0..FMT_PROBE_MAX: how sure the driver is, from the first bytes (at most FMT_PROBE_BYTES,
+     * less for a shorter file) and the file's name. qemu's own scores. */
+    unsigned (*probe)(const uint8_t *head, size_t length, struct fmt_bytes filename);
+    /* Parse and check the metadata; fill image->facts and image->state. */
+    int (*open)(struct fmt_image *image);
+    /* Emit the members of "format-specific"."data". May be empty. */
+    int (*info)(struct fmt_image *image, const struct fmt_info *out);
+    /* The @index-th of facts.snapshot_count. Texts live as long as the image. */
+    int (*snapshot)(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out);
+
+    /* Lay out and write a new image; header last. */
+    int (*create)(struct fmt_env *env, const struct fmt_create *create);
+
+    /* What is at virtual offset @offset: one extent of at most @length bytes. Both lie within
+     * virtual_bytes. */
+    int (*map)(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
+    /* Read virtual bytes of this layer alone where map() says CODED (or DATA). */
+    int (*read)(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
+
+    /* Count and report; read-only unless repairs are asked for with @fix (FMT_FIX_*). */
+    int (*check)(struct fmt_image *image, struct fmt_check *check, unsigned fix);
+    int (*measure)(struct fmt_env *env, struct fmt_measure *measure);
+
+    /* ---- writing (convert's targets) ---- */
+    /* Make [offset, offset + length) a DATA extent that the caller then fills; new space only. */
+    int (*allocate)(struct fmt_image *image, uint64_t offset, uint64_t length,
+                    struct fmt_extent *out);
+    int (*write)(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
+    int (*write_zeroes)(struct fmt_image *image, uint64_t offset, uint64_t length, bool may_unmap);
+    /* One whole cluster (the last may be short), stored compressed. */
+    int (*write_compressed)(struct fmt_image *image, uint64_t offset, const void *buffer,
+                            size_t length);
+    /* Write out all metadata; the image is whole afterwards. */
+    int (*finish)(struct fmt_image *image);
+
+    bool has_format_specific; /* "format-specific" is printed at all */
+    bool supports_backing;
+};
+
+#define FMT_FIX_LEAKS 1u
+#define FMT_FIX_ERRORS 2u
+
+static inline void info_bytes(const struct fmt_info *out, const char *key, struct fmt_bytes value)
+{
+    out->ops->bytes(out->ctx, key, value);
+}
+
+static inline void info_text(const struct fmt_info *out, const char *key, const char *value)
+{
+    out->ops->bytes(out->ctx, key, fmt_bytes_of(value));
+}
+
+static inline void info_number(const struct fmt_info *out, const char *key, int64_t value)
+{
+    out->ops->number(out->ctx, key, value);
+}
+
+static inline void info_bool(const struct fmt_info *out, const char *key, bool value)
+{
+    out->ops->boolean(out->ctx, key, value);
+}
+
+static inline void info_dict(const struct fmt_info *out, const char *key)
+{
+    out->ops->dict(out->ctx, key);
+}
+
+static inline void info_list(const struct fmt_info *out, const char *key)
+{
+    out->ops->list(out->ctx, key);
+}
+
+static inline void info_end(const struct fmt_info *out)
+{
+    out->ops->end(out->ctx);
+}
+
+#endif

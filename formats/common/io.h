@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The world below a driver: numbered devices by byte offset, references, memory, errors.
+ *
+ * In the guest these calls become ring requests; in unit tests a byte buffer answers them, and
+ * fails the n-th one on demand. All calls are synchronous; all return 0 or a negative errno and,
+ * unless told otherwise, record nothing in env->error: the caller knows better what to say.
+ */
+#ifndef FORMATS_COMMON_IO_H
+#define FORMATS_COMMON_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "bytes.h"
+#include "error.h"
+
+struct fmt_device {
+    uint64_t size_bytes;
+    bool writable;
+    bool block_device;
+    bool zero_init; /* bytes beyond the old end read as zeroes after growing */
+};
+
+enum fmt_prealloc { FMT_PREALLOC_OFF, FMT_PREALLOC_FALLOC, FMT_PREALLOC_FULL };
+
+/* Why a driver wants another file; the host resolves the name by it. */
+enum fmt_ref_kind {
+    FMT_REF_BACKING,   /* backing file: relative to the image that names it */
+    FMT_REF_DATA_FILE, /* qcow2 external data file */
+    FMT_REF_EXTENT,    /* VMDK extent: relative to the descriptor's folder */
+    FMT_REF_PARENT,    /* parent hint of a differencing VHD or VHDX */
+    FMT_REF_TARGET,    /* file to create: a further extent or a data file of the new image */
+};
+
+struct fmt_ref {
+    enum fmt_ref_kind kind;
+    uint32_t device;       /* the device in which the name was found */
+    struct fmt_bytes name; /* as found */
+    bool writable;
+    bool truncate; /* FMT_REF_TARGET: create anew, else it may exist */
+    void *head;    /* if not NULL, receives the first head_bytes of the opened device */
+    size_t head_bytes;
+};
+
+struct fmt_run {
+    uint64_t length;
+    bool zero; /* a hole */
+};
+
+struct fmt_io_ops {
+    /* Bytes past the device's end read as zeroes. */
+    int (*read)(void *ctx, uint32_t device, uint64_t offset, void *buffer, size_t length);
+    int (*write)(void *ctx, uint32_t device, uint64_t offset, const void *buffer, size_t length);
+    /* Make the range read as zeroes, as a hole if @may_unmap. Grows the file if needed. */
+    int (*zero)(void *ctx, uint32_t device, uint64_t offset, uint64_t length, bool may_unmap);
+    int (*discard)(void *ctx, uint32_t device, uint64_t offset, uint64_t length);
+    int (*allocate)(void *ctx, uint32_t device, uint64_t offset, uint64_t length);
+    int (*truncate)(void *ctx, uint32_t device, uint64_t size_bytes, enum fmt_prealloc prealloc);
+    int (*flush)(void *ctx, uint32_t device);
+    int (*facts)(void *ctx, uint32_t device, struct fmt_device *facts);
+    /* What the file system knows of [offset, offset + length): fills at most *count runs. */
+    int (*extents)(void *ctx, uint32_t device, uint64_t offset, uint64_t length,
+                   struct fmt_run *runs, size_t *count);
+    int (*open)(void *ctx, const struct fmt_ref *ref, uint32_t *device);
+    int (*close)(void *ctx, uint32_t device);
+    int (*random)(void *ctx, void *buffer, size_t length);
+    /* Seconds since 1970, or what the job says is now (SOURCE_DATE_EPOCH). */
+    uint64_t (*now)(void *ctx);
+};
+
+/* A secret given by --object secret: looked up by its id. */
+struct fmt_secret {
+    struct fmt_bytes id;
+    struct fmt_bytes data;
+};
+
+/* The one context that is passed down. */
+struct fmt_env {
+    const struct fmt_io_ops *io;
+    void *io_ctx;
+    struct fmt_arena *arena;
+    struct fmt_error *error;
+    const struct fmt_secret *secrets;
+    size_t secret_count;
+};
+
+/* Short forms. io_read_fail() also records FMT_ERR_IO on failure. */
+static inline int io_read(struct fmt_env *env, uint32_t device, uint64_t offset, void *buffer,
+                          size_t length)
+{
+    return env->io->read(env->io_ctx, device, offset, buffer, length);
+}
+
+static inline int io_write(struct fmt_env *env, uint32_t device, uint64_t offset,
+                           const void *buffer, size_t length)
+{
+    return env->io->write(env->io_ctx, device, offset, buffer, length);
+}
+
+static inline int io_zero(struct fmt_env *env, uint32_t device, uint64_t offset, uint64_t length,
+                          bool may_unmap)
+{
+    return env->io->zero(env->io_ctx, device, offset, length, may_unmap);
+}
+
+static inline int io_truncate(struct fmt_env *env, uint32_t device, uint64_t size_bytes,
+                              enum fmt_prealloc prealloc)
+{
+    return env->io->truncate(env->io_ctx, device, size_bytes, prealloc);
+}
+
+static inline int io_flush(struct fmt_env *env, uint32_t device)
+{
+    return env->io->flush(env->io_ctx, device);
+}
+
+static inline int io_facts(struct fmt_env *env, uint32_t device, struct fmt_device *facts)
+{
+    return env->io->facts(env->io_ctx, device, facts);
+}
+
+/* Zeroed memory from the job's arena; records FMT_ERR_NOMEM and returns NULL when exhausted. */
+void *fmt_alloc(struct fmt_env *env, uint64_t bytes);
+
+#endif

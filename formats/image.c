@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Probing, opening and checked calls of format drivers; see image.h. */
+#include "image.h"
+
+#include <string.h>
+
+const struct fmt_driver *fmt_driver_find(struct fmt_bytes name)
+{
+    for (size_t i = 0; fmt_drivers[i]; i++) {
+        if (fmt_bytes_equal(name, fmt_drivers[i]->name))
+            return fmt_drivers[i];
+    }
+    return NULL;
+}
+
+int fmt_probe(struct fmt_env *env, uint32_t device, struct fmt_bytes filename,
+              const struct fmt_driver **driver)
+{
+    uint8_t head[FMT_PROBE_BYTES];
+    struct fmt_device facts;
+    unsigned best = 0;
+
+    int r = io_facts(env, device, &facts);
+    size_t length = r == 0 ? (size_t)min_u64(facts.size_bytes, sizeof(head)) : 0;
+    if (r == 0)
+        r = io_read(env, device, 0, head, length);
+    if (r < 0)
+        return fmt_fail(env, -r, FMT_ERR_IMAGE_READ_FOR_PROBE, FMT_NUM(-r));
+    for (size_t i = 0; fmt_drivers[i]; i++) {
+        unsigned score = fmt_drivers[i]->probe(head, length, filename);
+        if (score > best) {
+            best = score;
+            *driver = fmt_drivers[i];
+        }
+    }
+    return 0;
+}
+
+int fmt_image_open(struct fmt_env *env, const struct fmt_image_spec *spec, struct fmt_image **image)
+{
+    struct fmt_image *candidate = fmt_alloc(env, sizeof(*candidate));
+    if (!candidate)
+        return -FMT_ENOMEM;
+    *candidate = (struct fmt_image){.driver = spec->driver,
+                                    .env = env,
+                                    .device = spec->device,
+                                    .flags = spec->flags,
+                                    .filename = spec->filename,
+                                    .options = spec->options};
+    if (!candidate->driver) {
+        int r = fmt_probe(env, spec->device, spec->filename, &candidate->driver);
+        if (r < 0)
+            return r;
+    }
+    int r = candidate->driver->open(candidate);
+    if (r < 0) {
+        /* A driver that gives only a status still leaves one clear error. */
+        if (env->error->frames == 0)
+            fmt_fail(env, -r, FMT_ERR_IO, FMT_NUM(-r));
+        return r;
+    }
+    *image = candidate;
+    return 0;
+}
+
+int fmt_image_info(struct fmt_image *image, const struct fmt_info *out)
+{
+    return image->driver->info(image, out);
+}
+
+int fmt_image_snapshot(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out)
+{
+    if (!image->driver->snapshot || index >= image->facts.snapshot_count)
+        return -FMT_EINVAL;
+    return image->driver->snapshot(image, index, out);
+}
+
+/* Whether [offset, offset + length) is a nonempty range of virtual bytes. */
+static bool range_ok(const struct fmt_image *image, uint64_t offset, uint64_t length)
+{
+    uint64_t size = image->facts.virtual_bytes;
+    return length > 0 && offset < size && length <= size - offset;
+}
+
+int fmt_image_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out)
+{
+    if (!image->driver->map)
+        return -FMT_ENOTSUP;
+    if (!range_ok(image, offset, length))
+        return -FMT_EINVAL;
+    memset(out, 0, sizeof(*out));
+    int r = image->driver->map(image, offset, length, out);
+    if (r == 0 && (out->length == 0 || out->length > length))
+        return -FMT_EIO; /* a driver's fault must not become an endless loop */
+    return r;
+}
+
+int fmt_image_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+{
+    if (!image->driver->read)
+        return -FMT_ENOTSUP;
+    if (!range_ok(image, offset, length))
+        return -FMT_EINVAL;
+    return image->driver->read(image, offset, buffer, length);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one caller of format drivers: find, probe, open, and pass requests on, checked.
+ */
+#ifndef FORMATS_IMAGE_H
+#define FORMATS_IMAGE_H
+
+#include "common/format.h"
+
+/* All drivers, in the reference's order of probing; NULL-terminated (drivers.c). */
+extern const struct fmt_driver *const fmt_drivers[];
+
+/* The driver called @name, or NULL. */
+const struct fmt_driver *fmt_driver_find(struct fmt_bytes name);
+
+/* The driver that is surest about the first bytes of @device (raw, if none is). Returns 0, or a
+ * negative errno with FMT_ERR_IMAGE_READ_FOR_PROBE recorded. */
+int fmt_probe(struct fmt_env *env, uint32_t device, struct fmt_bytes filename,
+              const struct fmt_driver **driver);
+
+struct fmt_image_spec {
+    const struct fmt_driver *driver; /* NULL: probe */
+    uint32_t device;
+    uint32_t flags;
+    struct fmt_bytes filename;
+    const struct fmt_options *options; /* may be NULL */
+};
+
+/* Open one image (without its backing file). On failure the driver has recorded the error. */
+int fmt_image_open(struct fmt_env *env, const struct fmt_image_spec *spec,
+                   struct fmt_image **image);
+
+/* Checked calls of the driver's callbacks; -FMT_ENOTSUP where there is none. */
+int fmt_image_info(struct fmt_image *image, const struct fmt_info *out);
+int fmt_image_snapshot(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out);
+int fmt_image_map(struct fmt_image *image, uint64_t offset, uint64_t length,
+                  struct fmt_extent *out);
+/* Read this layer's bytes [offset, offset + length), which map() said are DATA or CODED. */
+int fmt_image_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* raw: bytes as they are, optionally a window (offset, size) of the device below. */
+#include "common/format.h"
+
+struct raw_state {
+    uint64_t offset_bytes;
+};
+
+static unsigned raw_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
+{
+    (void)head;
+    (void)length;
+    (void)filename;
+    return 1; /* any other format that recognises the file is surer */
+}
+
+/* Fill in the window from the node's options and check that it lies within the device. */
+static int raw_window(struct fmt_image *image, uint64_t device_bytes)
+{
+    struct raw_state *state = image->state;
+    const struct fmt_option *size = fmt_option_find(image->options, "size");
+    struct fmt_env *env = image->env;
+
+    state->offset_bytes = fmt_option_number(image->options, "offset", 0);
+    if (state->offset_bytes > device_bytes)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_RAW_OFFSET_TOO_LARGE, FMT_NUM(state->offset_bytes),
+                        FMT_NUM(device_bytes));
+    image->facts.virtual_bytes = device_bytes - state->offset_bytes;
+    if (!size)
+        return 0;
+    if (size->number > image->facts.virtual_bytes)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_RAW_WINDOW_TOO_LARGE, FMT_NUM(state->offset_bytes),
+                        FMT_NUM(size->number), FMT_NUM(device_bytes));
+    if (size->number % FMT_SECTOR_BYTES != 0)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_RAW_SIZE_UNALIGNED, FMT_NUM(FMT_SECTOR_BYTES));
+    image->facts.virtual_bytes = size->number;
+    return 0;
+}
+
+static int raw_open(struct fmt_image *image)
+{
+    struct fmt_device facts;
+
+    image->state = fmt_alloc(image->env, sizeof(struct raw_state));
+    if (!image->state)
+        return -FMT_ENOMEM;
+    int r = io_facts(image->env, image->device, &facts);
+    if (r < 0)
+        return fmt_fail(image->env, -r, FMT_ERR_IO, FMT_NUM(-r));
+    return raw_window(image, facts.size_bytes);
+}
+
+static int raw_info(struct fmt_image *image, const struct fmt_info *out)
+{
+    (void)image;
+    (void)out;
+    return 0;
+}
+
+static const char *const raw_preallocs[] = {"off", "falloc", "full", NULL};
+
+static int raw_create(struct fmt_env *env, const struct fmt_create *create)
+{
+    int prealloc = fmt_option_enum(create->options, "preallocation", raw_preallocs, 0);
+
+    if (prealloc < 0)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("preallocation"),
+                        FMT_STR(fmt_option_text(create->options, "preallocation")));
+    int r = io_truncate(env, create->device, create->virtual_bytes, (enum fmt_prealloc)prealloc);
+    return r < 0 ? fmt_fail(env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r)) : 0;
+}
+
+static int raw_map(struct fmt_image *image, uint64_t offset, uint64_t length,
+                   struct fmt_extent *out)
+{
+    const struct raw_state *state = image->state;
+    struct fmt_run run;
+    size_t count = 1;
+
+    int r = image->env->io->extents(image->env->io_ctx, image->device, state->offset_bytes + offset,
+                                    length, &run, &count);
+    if (r < 0)
+        return r;
+    *out = (struct fmt_extent){.kind = run.zero ? FMT_EXTENT_ZERO : FMT_EXTENT_DATA,
+                               .length = min_u64(run.length, length),
+                               .device = image->device,
+                               .device_off = state->offset_bytes + offset,
+                               .has_offset = true};
+    return 0;
+}
+
+static int raw_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+{
+    const struct raw_state *state = image->state;
+    return io_read(image->env, image->device, state->offset_bytes + offset, buffer, length);
+}
+
+const struct fmt_driver fmt_raw_driver = {
+    .name = "raw",
+    .probe = raw_probe,
+    .open = raw_open,
+    .info = raw_info,
+    .create = raw_create,
+    .map = raw_map,
+    .read = raw_read,
+};

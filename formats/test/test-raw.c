@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* raw: size, window, and refusals. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fake-io.h"
+
+static struct fmt_option number(const char *name, uint64_t value)
+{
+    return (struct fmt_option){
+        fmt_bytes_of(name), FMT_OPTION_NUMBER, value, {NULL, 0}
+    };
+}
+
+/* Open a device of @size bytes as raw with @options; the result of fmt_image_open(). */
+static int open_raw(struct fake_world *world, uint64_t size, const struct fmt_options *options,
+                    struct fmt_image **image)
+{
+    static uint8_t zeroes[8192];
+    uint32_t device = fake_device_add(world, "r", zeroes, size);
+    struct fmt_image_spec spec = {.device = device, .options = options};
+    return fmt_image_open(&world->env, &spec, image);
+}
+
+static void test_window(void **state)
+{
+    static const struct {
+        uint64_t device, offset, size, virtual_bytes;
+        const char *error;
+    } rows[] = {
+        {4096, 0,    4096,       4096, ""                                                 },
+        {4096, 512,  1024,       1024, ""                                                 },
+        {4096, 4096, 0,          0,    ""                                                 },
+        {4096, 4097, 0,          0,    "RAW_OFFSET_TOO_LARGE(4097,4096)"                  },
+        {4096, 1024, 3584,       0,    "RAW_WINDOW_TOO_LARGE(1024,3584,4096)"             },
+        {4096, 0,    100,        0,    "RAW_SIZE_UNALIGNED(512)"                          },
+        {4096, 1,    UINT64_MAX, 0,    "RAW_WINDOW_TOO_LARGE(1,18446744073709551615,4096)"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fake_world *world = fake_world_new();
+        struct fmt_option option[] = {number("offset", rows[i].offset),
+                                      number("size", rows[i].size)};
+        struct fmt_options options = {option, 2};
+        struct fmt_image *image = NULL;
+        int r = open_raw(world, rows[i].device, &options, &image);
+        assert_string_equal(fake_error(world), rows[i].error);
+        assert_int_equal(r < 0, rows[i].error[0] != '\0');
+        if (r == 0)
+            assert_int_equal(image->facts.virtual_bytes, rows[i].virtual_bytes);
+        fake_world_free(world);
+    }
+}
+
+static void test_failing_io(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= 3; n++) {
+        struct fake_world *world = fake_world_new();
+        struct fmt_image *image = NULL;
+        world->fail_at = n;
+        assert_true(open_raw(world, 1000, NULL, &image) < 0);
+        assert_null(image);
+        assert_true(world->error.frames > 0);
+        fake_world_free(world);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_failing_io),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
