@@ -40,8 +40,11 @@ struct vmm_callbacks {
     void (*error)(void *ctx, const struct tree *tree);
     void (*progress)(void *ctx, uint64_t done, uint64_t total);
     /* A reference found in an image (or a target to create). Resolve its name, call
-     * vmm_device_open(), set *device. Returns 0 or a negative errno for the guest. */
-    int (*reference)(void *ctx, struct vmm *vmm, const struct tree *reference, uint32_t *device);
+     * vmm_device_open(), set *device; put what the guest should know of it into @reply (begun and
+     * finished by vmm; leave it empty for no answer). Returns 0 or a negative errno for the
+     * guest. */
+    int (*reference)(void *ctx, struct vmm *vmm, const struct tree *reference, uint32_t *device,
+                     struct tree_writer *reply);
 };
 
 /* Why a run ended. */

@@ -38,6 +38,12 @@ struct fmt_facts {
     uint32_t snapshot_count;
 };
 
+/* A further file that the image consists of, as info lists it ("data-file", "extents.0"). */
+struct fmt_child {
+    struct fmt_bytes name;
+    uint32_t device;
+};
+
 struct fmt_image {
     const struct fmt_driver *driver;
     struct fmt_env *env;
@@ -46,7 +52,9 @@ struct fmt_image {
     struct fmt_bytes filename;         /* as the host knows it; for texts only */
     const struct fmt_options *options; /* options of the node, e.g. raw's offset and size */
     struct fmt_facts facts;
-    struct fmt_image *backing; /* set by formats/image.c when a chain is opened */
+    struct fmt_image *backing; /* set by whoever opens the chain */
+    struct fmt_child *child;   /* further files, without "file" itself and the backing file */
+    uint32_t child_count;
     void *state;
 };
 

@@ -18,6 +18,7 @@ struct kind_rule {
     uint64_t fixed_bytes; /* memory length where it is not `length` */
     uint64_t item_bytes;  /* memory length = arg * item_bytes */
     bool bitmap : 1;      /* memory length = bits for length / arg */
+    bool reply : 1;       /* `offset` bytes of room at addr, at least length */
 };
 
 static const struct kind_rule kind_rules[ABI_REQ_KINDS] = {
@@ -42,12 +43,13 @@ static const struct kind_rule kind_rules[ABI_REQ_KINDS] = {
     [ABI_REQ_OPEN] = {.memory = true,
                       .uses_arg = true,
                       .head = true,
+                      .reply = true,
                       .length_max = ABI_RECORD_MAX_BYTES},
     [ABI_REQ_CLOSE] = {0                                                 },
     [ABI_REQ_RESULT] = {.memory = true,                                       .uses_arg = true,                                                              .length_max = ABI_RECORD_MAX_BYTES},
     [ABI_REQ_ERROR] = {.memory = true,                                                  .length_max = ABI_RECORD_MAX_BYTES},
-    [ABI_REQ_PROGRESS] = {0},
-    [ABI_REQ_RANDOM] = {.memory = true,                                     .length_max = ABI_RECORD_MAX_BYTES                                                                                       },
+    [ABI_REQ_PROGRESS] = {0                                    },
+    [ABI_REQ_RANDOM] = {.memory = true,                                                  .length_max = ABI_RECORD_MAX_BYTES                                                                                       },
 };
 
 int abi_range_check(uint64_t addr, uint64_t length, uint64_t memory_bytes, uint64_t *offset)
@@ -86,7 +88,7 @@ static bool memory_length(const struct kind_rule *rule, const struct abi_request
         *bytes = bits / 8 + (bits % 8 != 0);
         return true;
     }
-    *bytes = request->length;
+    *bytes = rule->reply && request->offset > request->length ? request->offset : request->length;
     return true;
 }
 
