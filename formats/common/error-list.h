@@ -41,3 +41,4 @@ FMT_ERROR(RAW_SIZE_UNALIGNED, ERROR, "Specified size is not multiple of %u")
 /* luks and other encryption */
 /* bochs, cloop, dmg */
 /* guest-ops */
+FMT_ERROR(CHAIN_TOO_DEEP, ERROR, "Backing chain has more than %u images")

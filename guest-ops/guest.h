@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The guest's one context, made by start-up and passed down everywhere. One per vCPU: vCPUs share
+ * nothing but the boot page's shared counters.
+ */
+#ifndef GUEST_GUEST_H
+#define GUEST_GUEST_H
+
+#include "abi/abi.h"
+#include "abi/tree.h"
+#include "image.h"
+
+struct guest_device; /* io.c */
+
+struct guest {
+    const struct abi_boot *boot;
+    unsigned vcpu;
+    int32_t doorbell_fd; /* -1: ring by port */
+    struct abi_ring *ring;
+    uint32_t sq_tail;   /* requests produced */
+    uint32_t completed; /* completions consumed */
+    struct fmt_arena arena;
+    struct fmt_error error;
+    struct fmt_env env; /* what drivers get: its io calls end in io.c */
+    struct guest_device *device;
+    uint32_t device_room;
+    struct tree_writer record; /* the one record in the making; its room is kept */
+    struct tree job;
+};
+
+/* Tell the host that this vCPU has finished; does not return. */
+_Noreturn void guest_done(struct guest *g);
+/* Give up without an answer: only for states that cannot be reported. */
+_Noreturn void guest_panic(struct guest *g, uint32_t reason);
+
+/* ---- ring.c ---- */
+
+/* Send one request and wait for it: its status, and the completion where @completion is given. */
+int ring_call(struct guest *g, const struct abi_request *request,
+              struct abi_completion *completion);
+
+/* ---- io.c ---- */
+
+/* Fill g->env with io calls on the ring, and the table of the devices known at boot. Returns 0 or
+ * -FMT_ENOMEM. */
+int guest_io_init(struct guest *g);
+
+/* ---- report.c ---- */
+
+/* Take a share of the arena for records. Returns 0 or -FMT_ENOMEM. */
+int report_init(struct guest *g);
+/* The one record, begun anew: only one can be in the making. */
+struct tree_writer *report_begin(struct guest *g);
+/* Send the tree as a record. Returns 0 or a negative errno. */
+int report_send(struct guest *g, struct tree_writer *w, enum abi_record record);
+/* Send g->error as the job's failure. */
+void report_error(struct guest *g);
+
+/* ---- job.c ---- */
+
+/* What an opened node is asked to be: from the job, or from the host's answer to a reference. */
+struct guest_node {
+    struct fmt_bytes driver; /* empty: probe */
+    struct fmt_bytes filename;
+    uint32_t device;
+    struct fmt_options options;
+    bool no_backing; /* "backing": null was asked for */
+};
+
+/* Read the node in the members of @tree at @position. Returns 0 or a negative errno, recorded. */
+int node_read(struct guest *g, const struct tree *tree, size_t position, struct guest_node *node);
+/* Options in the members at @position. Texts point into the tree. */
+int options_read(struct guest *g, const struct tree *tree, size_t position,
+                 struct fmt_options *options);
+
+/* ---- open.c ---- */
+
+/* Open the node's image without its backing file. */
+int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t flags,
+                     struct fmt_image **image);
+/* Ask the host for the file that @name in @image means; the node to open for it. */
+int guest_reference(struct guest *g, const struct fmt_image *image, enum fmt_ref_kind kind,
+                    struct fmt_bytes name, struct fmt_bytes format, struct guest_node *node);
+/* Open the node's image and, below it, its whole backing chain. */
+int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t flags,
+                     struct fmt_image **image);
+
+/* ---- operations: one file each; 0 or a negative errno with g->error filled ---- */
+
+int op_info(struct guest *g);
+int op_create(struct guest *g);
+
+#endif

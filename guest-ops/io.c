@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Drivers' io calls as ring requests, with the bytes that the host has placed already. */
+#include "guest.h"
+
+#include <string.h>
+
+/* What the guest knows of a device: the host's facts and the bytes it has already. */
+struct guest_device {
+    struct abi_device facts;
+    bool known;
+};
+
+enum { DEVICES_ROOM_MIN = 16 };
+
+/* The device's entry; the table grows as references are opened. NULL: out of memory. */
+static struct guest_device *device_entry(struct guest *g, uint32_t device)
+{
+    if (device >= ABI_DEVICES_MAX)
+        return NULL;
+    if (device >= g->device_room) {
+        uint32_t room = g->device_room ? g->device_room : DEVICES_ROOM_MIN;
+        while (room <= device)
+            room *= 2;
+        struct guest_device *table = fmt_arena_alloc(&g->arena, room * sizeof(*table));
+        if (!table)
+            return NULL;
+        if (g->device_room)
+            memcpy(table, g->device, g->device_room * sizeof(*table));
+        g->device = table;
+        g->device_room = room;
+    }
+    return &g->device[device];
+}
+
+/* Facts of the device, asked for once. NULL: the host knows no such device. */
+static struct guest_device *device_known(struct guest *g, uint32_t device)
+{
+    struct guest_device *entry = device_entry(g, device);
+
+    if (!entry || entry->known)
+        return entry;
+    struct abi_request request = {
+        .kind = ABI_REQ_DEVICE, .device = device, .addr = (uint64_t)(uintptr_t)&entry->facts};
+    if (ring_call(g, &request, NULL) < 0)
+        return NULL;
+    entry->known = true;
+    return entry;
+}
+
+/* Serve the read from a preloaded head or tail, if it lies in one. */
+static bool preloaded_read(const struct abi_device *facts, uint64_t offset, void *buffer,
+                           size_t length)
+{
+    if (offset < facts->head_bytes && length <= facts->head_bytes - offset) {
+        memcpy(buffer, (const uint8_t *)facts->head_addr + offset, length);
+        return true;
+    }
+    uint64_t tail_off = facts->size_bytes - facts->tail_bytes;
+    if (facts->tail_bytes && offset >= tail_off && offset <= facts->size_bytes &&
+        length <= facts->size_bytes - offset) {
+        memcpy(buffer, (const uint8_t *)facts->tail_addr + (offset - tail_off), length);
+        return true;
+    }
+    return false;
+}
+
+static int guest_read(void *ctx, uint32_t device, uint64_t offset, void *buffer, size_t length)
+{
+    struct guest *g = ctx;
+    struct guest_device *entry = device_entry(g, device);
+    uint8_t *to = buffer;
+
+    if (entry && entry->known && preloaded_read(&entry->facts, offset, buffer, length))
+        return 0;
+    while (length > 0) {
+        size_t piece = (size_t)min_u64(length, ABI_TRANSFER_MAX_BYTES);
+        struct abi_request request = {.kind = ABI_REQ_READ,
+                                      .device = device,
+                                      .offset = offset,
+                                      .length = piece,
+                                      .addr = (uint64_t)(uintptr_t)to};
+        int r = ring_call(g, &request, NULL);
+        if (r < 0)
+            return r;
+        to += piece;
+        offset += piece;
+        length -= piece;
+    }
+    return 0;
+}
+
+/* A change makes what was preloaded stale; sizes are asked for anew. */
+static void device_changed(struct guest *g, uint32_t device)
+{
+    struct guest_device *entry = device_entry(g, device);
+    if (entry)
+        *entry = (struct guest_device){0};
+}
+
+static int guest_write(void *ctx, uint32_t device, uint64_t offset, const void *buffer,
+                       size_t length)
+{
+    struct guest *g = ctx;
+    const uint8_t *from = buffer;
+
+    device_changed(g, device);
+    while (length > 0) {
+        size_t piece = (size_t)min_u64(length, ABI_TRANSFER_MAX_BYTES);
+        struct abi_request request = {.kind = ABI_REQ_WRITE,
+                                      .device = device,
+                                      .offset = offset,
+                                      .length = piece,
+                                      .addr = (uint64_t)(uintptr_t)from};
+        int r = ring_call(g, &request, NULL);
+        if (r < 0)
+            return r;
+        from += piece;
+        offset += piece;
+        length -= piece;
+    }
+    return 0;
+}
+
+/* Requests that name a range and move no bytes through guest memory. */
+static int range_call(struct guest *g, enum abi_kind kind, uint32_t device, uint64_t offset,
+                      uint64_t length, uint16_t flags)
+{
+    struct abi_request request = {.kind = (uint16_t)kind,
+                                  .flags = flags,
+                                  .device = device,
+                                  .offset = offset,
+                                  .length = length};
+
+    device_changed(g, device);
+    return ring_call(g, &request, NULL);
+}
+
+static int guest_zero(void *ctx, uint32_t device, uint64_t offset, uint64_t length, bool may_unmap)
+{
+    return range_call(ctx, ABI_REQ_ZERO, device, offset, length,
+                      may_unmap ? ABI_ZERO_MAY_UNMAP : 0);
+}
+
+static int guest_discard(void *ctx, uint32_t device, uint64_t offset, uint64_t length)
+{
+    return range_call(ctx, ABI_REQ_DISCARD, device, offset, length, 0);
+}
+
+static int guest_allocate(void *ctx, uint32_t device, uint64_t offset, uint64_t length)
+{
+    return range_call(ctx, ABI_REQ_ALLOCATE, device, offset, length, 0);
+}
+
+static int guest_truncate(void *ctx, uint32_t device, uint64_t size_bytes,
+                          enum fmt_prealloc prealloc)
+{
+    struct guest *g = ctx;
+    struct abi_request request = {.kind = ABI_REQ_TRUNCATE,
+                                  .device = device,
+                                  .length = size_bytes,
+                                  .arg = (uint32_t)prealloc};
+
+    device_changed(g, device);
+    return ring_call(g, &request, NULL);
+}
+
+static int guest_flush(void *ctx, uint32_t device)
+{
+    struct abi_request request = {.kind = ABI_REQ_FLUSH, .device = device};
+    return ring_call(ctx, &request, NULL);
+}
+
+static int guest_facts(void *ctx, uint32_t device, struct fmt_device *facts)
+{
+    struct guest_device *entry = device_known(ctx, device);
+
+    if (!entry)
+        return -FMT_EINVAL;
+    *facts = (struct fmt_device){
+        .size_bytes = entry->facts.size_bytes,
+        .writable = entry->facts.flags & ABI_DEVICE_WRITABLE,
+        .block_device = entry->facts.flags & ABI_DEVICE_BLOCK,
+        .zero_init = entry->facts.flags & ABI_DEVICE_ZERO_INIT,
+    };
+    return 0;
+}
+
+static int guest_extents(void *ctx, uint32_t device, uint64_t offset, uint64_t length,
+                         struct fmt_run *runs, size_t *count)
+{
+    enum { EXTENTS_MAX = 64 };
+    struct guest *g = ctx;
+    struct abi_extent extent[EXTENTS_MAX];
+    struct abi_completion done;
+    size_t room = *count < EXTENTS_MAX ? *count : EXTENTS_MAX;
+    struct abi_request request = {.kind = ABI_REQ_EXTENTS,
+                                  .device = device,
+                                  .offset = offset,
+                                  .length = length,
+                                  .arg = (uint32_t)room,
+                                  .addr = (uint64_t)(uintptr_t)extent};
+
+    int r = ring_call(g, &request, &done);
+    if (r < 0)
+        return r;
+    *count = 0;
+    for (; *count < room && *count < done.value; ++*count)
+        runs[*count] = (struct fmt_run){.length = extent[*count].length,
+                                        .zero = extent[*count].flags & ABI_EXTENT_ZERO};
+    return *count ? 0 : -FMT_EIO;
+}
+
+/* A driver's own reference (data file, extent, target): the host's answer is not needed. */
+static int guest_open(void *ctx, const struct fmt_ref *ref, uint32_t *device)
+{
+    struct guest *g = ctx;
+    struct abi_completion done;
+    struct tree_writer *w = report_begin(g);
+
+    tree_put_u64(w, "kind", ref->kind);
+    tree_put_u64(w, "device", ref->device);
+    tree_put_bytes(w, "name", ref->name.data, ref->name.length);
+    tree_put_bool(w, "writable", ref->writable);
+    tree_put_bool(w, "truncate", ref->truncate);
+    size_t length = tree_finish(w);
+    size_t head_bytes = ref->head ? (size_t)min_u64(ref->head_bytes, ABI_PRELOAD_BYTES) : 0;
+    struct abi_request request = {.kind = ABI_REQ_OPEN,
+                                  .addr = (uint64_t)(uintptr_t)w->data,
+                                  .length = length,
+                                  .offset = w->capacity,
+                                  .offset2 = (uint64_t)(uintptr_t)ref->head,
+                                  .arg = (uint32_t)head_bytes};
+    int r = ring_call(g, &request, &done);
+    if (r < 0)
+        return r;
+    *device = (uint32_t)done.value;
+    return 0;
+}
+
+static int guest_close(void *ctx, uint32_t device)
+{
+    struct abi_request request = {.kind = ABI_REQ_CLOSE, .device = device};
+    return ring_call(ctx, &request, NULL);
+}
+
+static int guest_random(void *ctx, void *buffer, size_t length)
+{
+    struct abi_request request = {
+        .kind = ABI_REQ_RANDOM, .addr = (uint64_t)(uintptr_t)buffer, .length = length};
+    return ring_call(ctx, &request, NULL);
+}
+
+static uint64_t guest_now(void *ctx)
+{
+    struct guest *g = ctx;
+    return tree_get_u64(&g->job, tree_root(&g->job), "now", 0);
+}
+
+static const struct fmt_io_ops guest_io_ops = {
+    .read = guest_read,
+    .write = guest_write,
+    .zero = guest_zero,
+    .discard = guest_discard,
+    .allocate = guest_allocate,
+    .truncate = guest_truncate,
+    .flush = guest_flush,
+    .facts = guest_facts,
+    .extents = guest_extents,
+    .open = guest_open,
+    .close = guest_close,
+    .random = guest_random,
+    .now = guest_now,
+};
+
+int guest_io_init(struct guest *g)
+{
+    const struct abi_device *boot_device = (const struct abi_device *)g->boot->device_addr;
+
+    g->env =
+        (struct fmt_env){.io = &guest_io_ops, .io_ctx = g, .arena = &g->arena, .error = &g->error};
+    for (uint32_t i = 0; i < g->boot->device_count; i++) {
+        struct guest_device *entry = device_entry(g, i);
+        if (!entry)
+            return -FMT_ENOMEM;
+        *entry = (struct guest_device){boot_device[i], true};
+    }
+    return 0;
+}

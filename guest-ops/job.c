@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading what the host asks for: nodes and options in trees. */
+#include "guest.h"
+
+static struct fmt_bytes bytes_of(struct tree_bytes b)
+{
+    return (struct fmt_bytes){b.data, b.length};
+}
+
+int options_read(struct guest *g, const struct tree *tree, size_t position,
+                 struct fmt_options *options)
+{
+    struct tree_item item;
+    size_t count = 0;
+
+    for (size_t at = position; tree_next(tree, &at, &item);)
+        count++;
+    struct fmt_option *row = fmt_alloc(&g->env, (count + 1) * sizeof(*row));
+    if (!row)
+        return -FMT_ENOMEM;
+    *options = (struct fmt_options){row, count};
+    for (size_t at = position; tree_next(tree, &at, &item); row++) {
+        *row = (struct fmt_option){.name = bytes_of(item.key), .number = item.number};
+        if (item.type == TREE_BYTES) {
+            row->type = FMT_OPTION_TEXT;
+            row->text = bytes_of(item.bytes);
+        } else {
+            row->type = item.type == TREE_BOOL ? FMT_OPTION_BOOL : FMT_OPTION_NUMBER;
+        }
+    }
+    return 0;
+}
+
+int node_read(struct guest *g, const struct tree *tree, size_t position, struct guest_node *node)
+{
+    struct tree_item item;
+
+    *node = (struct guest_node){
+        .driver = bytes_of(tree_get_bytes(tree, position, "driver")),
+        .filename = bytes_of(tree_get_bytes(tree, position, "filename")),
+        .device = (uint32_t)tree_get_u64(tree, position, "device", UINT32_MAX),
+        .no_backing = tree_get_bool(tree, position, "no-backing", false),
+    };
+    if (tree_find(tree, position, "options", &item) && item.type == TREE_DICT)
+        return options_read(g, tree, item.inside, &node->options);
+    return 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * create: size from the backing file where none is given, then the new image.
+ *
+ * The order is the reference's: the backing file is opened and the "Formatting" line shown before
+ * the target is created or truncated.
+ */
+#include "guest.h"
+
+struct create_job {
+    const struct fmt_driver *driver;
+    struct fmt_create create;
+    bool has_size;
+};
+
+/* Open the backing chain, for its errors, its size and its probed format. */
+static int backing_open(struct guest *g, struct create_job *job)
+{
+    size_t root = tree_root(&g->job);
+    struct guest_node node;
+    struct tree_item item;
+
+    if (!tree_find(&g->job, root, "backing", &item) || item.type != TREE_DICT)
+        return 0;
+    int r = node_read(g, &g->job, item.inside, &node);
+    if (r == 0)
+        r = guest_chain_open(g, &node, 0, &job->create.backing);
+    if (r < 0)
+        return r;
+    if (!job->has_size)
+        job->create.virtual_bytes = job->create.backing->facts.virtual_bytes;
+    return 0;
+}
+
+/* Tell the host the size and what the backing file was found to be: it shows "Formatting" and may
+ * end the job here. */
+static int formatting_note(struct guest *g, const struct create_job *job)
+{
+    struct tree_writer *w = report_begin(g);
+
+    tree_put_u64(w, "virtual-bytes", job->create.virtual_bytes);
+    if (job->create.backing)
+        tree_put_str(w, "backing-format", job->create.backing->driver->name);
+    return report_send(g, w, ABI_RECORD_NOTE);
+}
+
+static int target_open(struct guest *g, struct create_job *job)
+{
+    struct fmt_ref ref = {.kind = FMT_REF_TARGET,
+                          .device = UINT32_MAX,
+                          .name = job->create.filename,
+                          .writable = true,
+                          .truncate = true};
+
+    int r = g->env.io->open(g->env.io_ctx, &ref, &job->create.device);
+    return r < 0 ? fmt_fail(&g->env, -r, FMT_ERR_REFERENCE) : 0;
+}
+
+static int job_read(struct guest *g, struct create_job *job)
+{
+    const struct tree *tree = &g->job;
+    size_t root = tree_root(tree);
+    struct fmt_options *options = fmt_alloc(&g->env, sizeof(*options));
+    struct tree_bytes format = tree_get_bytes(tree, root, "format");
+    struct tree_bytes filename = tree_get_bytes(tree, root, "filename");
+    struct tree_bytes name = tree_get_bytes(tree, root, "backing-name");
+    struct tree_bytes backing_format = tree_get_bytes(tree, root, "backing-format");
+    struct tree_item item;
+
+    if (!options)
+        return -FMT_ENOMEM;
+    job->driver = fmt_driver_find((struct fmt_bytes){format.data, format.length});
+    if (!job->driver || !job->driver->create || !tree_find(tree, root, "options", &item))
+        return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
+    job->has_size = tree_find(tree, root, "virtual-bytes", &(struct tree_item){0});
+    job->create = (struct fmt_create){
+        .virtual_bytes = tree_get_u64(tree, root, "virtual-bytes", 0),
+        .filename = {filename.data,       filename.length      },
+        .options = options,
+        .backing_present = name.length > 0,
+        .backing_name = {name.data,           name.length          },
+        .backing_format = {backing_format.data, backing_format.length},
+    };
+    return options_read(g, tree, item.inside, options);
+}
+
+int op_create(struct guest *g)
+{
+    struct create_job job = {0};
+    int r = job_read(g, &job);
+
+    if (r == 0)
+        r = backing_open(g, &job);
+    if (r == 0)
+        r = formatting_note(g, &job);
+    if (r == 0)
+        r = target_open(g, &job);
+    if (r == 0)
+        r = job.driver->create(&g->env, &job.create);
+    return r;
+}

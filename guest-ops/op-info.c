@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* info: the facts of one image, or of each image of a backing chain, one record each. */
+#include "guest.h"
+
+static void sink_bytes(void *ctx, const char *key, struct fmt_bytes value)
+{
+    tree_put_bytes(ctx, key, value.data, value.length);
+}
+
+static void sink_number(void *ctx, const char *key, int64_t value)
+{
+    tree_put_i64(ctx, key, value);
+}
+
+static void sink_boolean(void *ctx, const char *key, bool value)
+{
+    tree_put_bool(ctx, key, value);
+}
+
+static void sink_dict(void *ctx, const char *key)
+{
+    tree_dict(ctx, key);
+}
+
+static void sink_list(void *ctx, const char *key)
+{
+    tree_list(ctx, key);
+}
+
+static void sink_end(void *ctx)
+{
+    tree_end(ctx);
+}
+
+static const struct fmt_info_ops tree_sink = {
+    .bytes = sink_bytes,
+    .number = sink_number,
+    .boolean = sink_boolean,
+    .dict = sink_dict,
+    .list = sink_list,
+    .end = sink_end,
+};
+
+static void put_facts(struct tree_writer *w, const struct fmt_image *image)
+{
+    const struct fmt_facts *facts = &image->facts;
+
+    tree_put_str(w, "format", image->driver->name);
+    tree_put_u64(w, "device", image->device);
+    tree_put_u64(w, "virtual-bytes", facts->virtual_bytes);
+    tree_put_u64(w, "cluster-bytes", facts->cluster_bytes);
+    tree_put_bool(w, "encrypted", facts->encrypted);
+    tree_put_bool(w, "compressed", facts->compressed);
+    tree_put_bool(w, "dirty", facts->dirty);
+    if (facts->backing_present)
+        tree_put_bytes(w, "backing-name", facts->backing_name.data, facts->backing_name.length);
+    if (facts->backing_format.length)
+        tree_put_bytes(w, "backing-format", facts->backing_format.data,
+                       facts->backing_format.length);
+}
+
+static void put_children(struct tree_writer *w, const struct fmt_image *image)
+{
+    tree_list(w, "children");
+    for (uint32_t i = 0; i < image->child_count; i++) {
+        tree_dict(w, NULL);
+        tree_put_bytes(w, "name", image->child[i].name.data, image->child[i].name.length);
+        tree_put_u64(w, "device", image->child[i].device);
+        tree_end(w);
+    }
+    tree_end(w);
+}
+
+static int put_snapshots(struct guest *g, struct tree_writer *w, struct fmt_image *image)
+{
+    tree_list(w, "snapshots");
+    for (uint32_t i = 0; i < image->facts.snapshot_count; i++) {
+        struct fmt_snapshot s;
+        int r = fmt_image_snapshot(image, i, &s);
+        if (r < 0)
+            return fmt_fail(&g->env, -r, FMT_ERR_IO, FMT_NUM(-r));
+        tree_dict(w, NULL);
+        tree_put_bytes(w, "id", s.id.data, s.id.length);
+        tree_put_bytes(w, "name", s.name.data, s.name.length);
+        tree_put_u64(w, "vm-state-bytes", s.vm_state_bytes);
+        tree_put_u64(w, "date-seconds", s.date_seconds);
+        tree_put_u64(w, "date-nanoseconds", s.date_nanoseconds);
+        tree_put_u64(w, "vm-clock-nanoseconds", s.vm_clock_nanoseconds);
+        tree_put_i64(w, "icount", s.icount);
+        tree_end(w);
+    }
+    tree_end(w);
+    return 0;
+}
+
+static int report_image(struct guest *g, struct fmt_image *image)
+{
+    struct tree_writer *w = report_begin(g);
+
+    put_facts(w, image);
+    put_children(w, image);
+    int r = put_snapshots(g, w, image);
+    if (r < 0)
+        return r;
+    if (image->driver->has_format_specific) {
+        struct fmt_info out = {&tree_sink, w};
+        tree_dict(w, "specific");
+        r = fmt_image_info(image, &out);
+        if (r < 0)
+            return r;
+        tree_end(w);
+    }
+    return report_send(g, w, ABI_RECORD_STEP);
+}
+
+int op_info(struct guest *g)
+{
+    size_t root = tree_root(&g->job);
+    bool chain = tree_get_bool(&g->job, root, "chain", false);
+    struct tree_item item;
+    struct guest_node node;
+
+    if (!tree_find(&g->job, root, "image", &item) || item.type != TREE_DICT)
+        return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
+    int r = node_read(g, &g->job, item.inside, &node);
+    while (r == 0) {
+        struct fmt_image *image;
+        r = guest_image_open(g, &node, FMT_OPEN_NO_DATA, &image);
+        if (r == 0)
+            r = report_image(g, image);
+        if (r < 0 || !chain || !image->facts.backing_present)
+            break;
+        r = guest_reference(g, image, FMT_REF_BACKING, image->facts.backing_name,
+                            image->facts.backing_format, &node);
+    }
+    return r;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Opening images and their backing chains; the host resolves every name. */
+#include "guest.h"
+
+enum { CHAIN_DEPTH_MAX = 4096 };
+
+int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t flags,
+                     struct fmt_image **image)
+{
+    struct fmt_image_spec spec = {.device = node->device,
+                                  .flags = flags,
+                                  .filename = node->filename,
+                                  .options = &node->options};
+
+    if (node->driver.length) {
+        spec.driver = fmt_driver_find(node->driver);
+        if (!spec.driver)
+            return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_UNKNOWN_DRIVER, FMT_STR(node->driver));
+    }
+    return fmt_image_open(&g->env, &spec, image);
+}
+
+/* The answer, copied out of the record's room, as a node. */
+static int reference_answer(struct guest *g, const struct tree_writer *w,
+                            const struct abi_completion *done, struct guest_node *node)
+{
+    struct tree answer;
+    void *copy = done->value2 ? fmt_arena_copy(&g->arena, w->data, done->value2) : NULL;
+
+    *node = (struct guest_node){0};
+    if (copy && tree_check(&answer, copy, done->value2) == 0) {
+        int r = node_read(g, &answer, tree_root(&answer), node);
+        if (r < 0)
+            return r;
+    }
+    node->device = (uint32_t)done->value;
+    return 0;
+}
+
+int guest_reference(struct guest *g, const struct fmt_image *image, enum fmt_ref_kind kind,
+                    struct fmt_bytes name, struct fmt_bytes format, struct guest_node *node)
+{
+    struct abi_completion done;
+    struct tree_writer *w = report_begin(g);
+
+    tree_put_u64(w, "kind", kind);
+    tree_put_u64(w, "device", image ? image->device : UINT32_MAX);
+    tree_put_bytes(w, "name", name.data, name.length);
+    if (format.length)
+        tree_put_bytes(w, "format", format.data, format.length);
+    struct abi_request request = {.kind = ABI_REQ_OPEN,
+                                  .addr = (uint64_t)(uintptr_t)w->data,
+                                  .length = tree_finish(w),
+                                  .offset = w->capacity};
+    int r = ring_call(g, &request, &done);
+    if (r < 0)
+        return fmt_fail(&g->env, -r, FMT_ERR_REFERENCE);
+    return reference_answer(g, w, &done, node);
+}
+
+int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t flags,
+                     struct fmt_image **image)
+{
+    struct fmt_image **link = image;
+    struct guest_node next = *node;
+    unsigned depth = 0;
+    int r;
+
+    for (;;) {
+        r = guest_image_open(g, &next, flags, link);
+        if (r < 0 || !(*link)->facts.backing_present || next.no_backing)
+            break;
+        if (++depth > CHAIN_DEPTH_MAX) {
+            r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_CHAIN_TOO_DEEP, FMT_NUM(CHAIN_DEPTH_MAX));
+            break;
+        }
+        const struct fmt_facts *facts = &(*link)->facts;
+        r = guest_reference(g, *link, FMT_REF_BACKING, facts->backing_name, facts->backing_format,
+                            &next);
+        if (r < 0)
+            break;
+        link = &(*link)->backing;
+    }
+    for (; r < 0 && depth > 0; depth--)
+        fmt_fail(&g->env, -r, FMT_ERR_BACKING_OPEN);
+    return r;
+}

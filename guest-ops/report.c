@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the guest tells the host: records and the job's error, as trees. */
+#include "guest.h"
+
+/* Memory that is not touched costs nothing: a record may be long, e.g. with many snapshots. */
+enum { RECORD_ARENA_SHARE = 4 };
+
+int report_init(struct guest *g)
+{
+    size_t room = (size_t)min_u64(g->arena.size_bytes / RECORD_ARENA_SHARE, ABI_RECORD_MAX_BYTES);
+    void *data = fmt_arena_buffer(&g->arena, room, 64);
+
+    if (!data)
+        return -FMT_ENOMEM;
+    g->record = (struct tree_writer){.data = data, .capacity = room};
+    return 0;
+}
+
+struct tree_writer *report_begin(struct guest *g)
+{
+    tree_begin(&g->record, g->record.data, g->record.capacity);
+    return &g->record;
+}
+
+static int send(struct guest *g, struct tree_writer *w, enum abi_kind kind, uint32_t arg)
+{
+    size_t length = tree_finish(w);
+    struct abi_request request = {
+        .kind = (uint16_t)kind, .addr = (uint64_t)(uintptr_t)w->data, .length = length, .arg = arg};
+
+    return length ? ring_call(g, &request, NULL) : -FMT_ENOMEM;
+}
+
+int report_send(struct guest *g, struct tree_writer *w, enum abi_record record)
+{
+    int r = send(g, w, ABI_REQ_RESULT, record);
+    return r < 0 ? fmt_fail(&g->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : 0;
+}
+
+static void put_frame(struct tree_writer *w, const struct fmt_error_frame *frame)
+{
+    tree_dict(w, NULL);
+    tree_put_u64(w, "code", frame->code);
+    tree_list(w, "args");
+    for (unsigned i = 0; i < frame->args; i++) {
+        const struct fmt_error_arg *arg = &frame->arg[i];
+        if (arg->kind == FMT_ARG_NUMBER)
+            tree_put_u64(w, NULL, arg->number);
+        else
+            tree_put_bytes(w, NULL, arg->bytes.data, arg->bytes.length);
+    }
+    tree_end(w);
+    tree_end(w);
+}
+
+void report_error(struct guest *g)
+{
+    struct tree_writer *w = report_begin(g);
+
+    tree_put_i64(w, "status", g->error.status);
+    tree_list(w, "frames");
+    for (unsigned i = 0; i < g->error.frames; i++)
+        put_frame(w, &g->error.frame[i]);
+    tree_end(w);
+    if (send(g, w, ABI_REQ_ERROR, 0) < 0)
+        guest_panic(g, __LINE__);
+}
