@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compares two outcomes of a case and prints what differs, briefly."""
+import difflib
+import re
+import shlex
+
+LINE_LIMIT = 240
+LARGE_SECTORS = 2048
+TREE_SECTORS = 16
+
+
+def text_difference(name, expected, got, limit):
+    """Lines of a unified difference without its headers and without equal lines."""
+    if expected == got:
+        return []
+    lines = [line.rstrip("\n") for line in
+             difflib.unified_diff(expected.splitlines(True), got.splitlines(True), n=0)
+             if not line.startswith(("---", "+++", "@@"))]
+    if not lines or expected.rstrip("\n") == got.rstrip("\n"):
+        lines = ["- " + repr(expected[-40:]), "+ " + repr(got[-40:])]
+    cut = [f"({len(lines) - limit} more lines)"] if len(lines) > limit else []
+    return [f"  {name}"] + ["    " + line[:LINE_LIMIT] for line in lines[:limit] + cut]
+
+
+def file_differences(expected, got, limit):
+    lines = []
+    for name in sorted(expected.keys() | got.keys()):
+        before, after = expected.get(name), got.get(name)
+        if before == after:
+            continue
+        if before is None or after is None:
+            lines.append(f"  file {name}: {'not ' if before is None else ''}left by the reference,"
+                         f" {'not ' if after is None else ''}here")
+            continue
+        lines += [line for key in sorted(before.keys() | after.keys())
+                  for line in property_difference(name, key, before.get(key), after.get(key), limit)]
+    return lines
+
+
+def property_difference(name, key, before, after, limit):
+    if before == after or key == "blocks" and equal_space(before, after):
+        return []
+    if key == "judged":
+        return text_difference(f"file {name}: the reference's info and check", before, after, limit)
+    return [f"  file {name}: {key} {short(before)}, here {short(after)}"]
+
+
+def equal_space(before, after):
+    """Is it the same space on disk? The file system's own tree of a large file may differ a bit."""
+    return min(before, after) > LARGE_SECTORS and abs(before - after) <= TREE_SECTORS
+
+
+def short(value):
+    text = str(value)
+    return text[:8] if re.fullmatch("[0-9a-f]{64}", text) else text[:300]
+
+
+def compare(case, expected, got, limit):
+    """Returns the lines that tell the difference; none if the outcomes are equal."""
+    lines = []
+    for run, before, after in zip(case.runs, expected["runs"], got["runs"]):
+        part = text_difference("stdout", before["out"], after["out"], limit)
+        part += text_difference("stderr", before["err"], after["err"], limit)
+        if before["status"] != after["status"]:
+            part.append(f"  exit status {before['status']}, here {after['status']}")
+        if part:
+            lines += ["  $ qemu-img " + shlex.join(run)[:600]] + part
+    return lines + file_differences(expected["files"], got["files"], limit)
+
+
+def causes(lines):
+    """The lines of a failure that stand for its cause, without numbers and names, for grouping."""
+    found = [line.strip() for line in lines
+             if re.match(r"    [-+]|  exit status|  file ", line)][:2]
+    return " | ".join(re.sub(r"\b[0-9a-f]{8}\b|\d+", "N", line)[:120] for line in found)
+
+
+def summary(failures):
+    """Groups failures by cause: lines with the count, the cause and the first cases."""
+    groups = {}
+    for title, lines in failures:
+        groups.setdefault(causes(lines), []).append(title)
+    result = []
+    for cause, titles in sorted(groups.items(), key=lambda item: -len(item[1])):
+        result.append(f"{len(titles):5}  {cause}")
+        result += [f"         {title}" for title in titles[:3]]
+    return result

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the command lines of a case and keeps what the reference answered."""
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import uuid
+
+from . import scratch, state
+
+TIMEOUT_SECONDS = 20
+OUTPUT_LIMIT = 200_000
+CACHE_LAYOUT = 4
+
+VERSION_LINES = (
+    (re.compile(r"qemu-img version .*"), "qemu-img version ..."),
+    (re.compile(r"Copyright \(c\) .*"), "Copyright (c) ..."),
+)
+
+
+def base_environment():
+    """What every command sees; nothing of the caller's settings may change an outcome."""
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "UTC",
+            "HOME": "/nonexistent"}
+
+
+class Reference:
+    """The reference's tools, as the script `reference` names them."""
+
+    def __init__(self, script):
+        self.script = script
+        self.version = self.ask("--version")
+        self.commands = {}
+
+    def ask(self, *arguments):
+        done = subprocess.run([self.script, *arguments], stdout=subprocess.PIPE, text=True,
+                              check=False)
+        if done.returncode != 0:
+            raise SystemExit("differential: no reference, see above")
+        return done.stdout.strip()
+
+    def command(self, tool):
+        """Returns the words of a tool's command and the environment it needs."""
+        if tool not in self.commands:
+            words = self.ask("--exec", tool).split(" ")
+            environment = base_environment()
+            while "=" in words[0] and not words[0].startswith("/"):
+                name, _, value = words.pop(0).partition("=")
+                environment[name] = value
+            self.commands[tool] = (words, environment)
+        return self.commands[tool]
+
+
+class Contender:
+    """A program to run cases with: the reference's qemu-img or the one under test."""
+
+    def __init__(self, name, words, environment):
+        self.name = name
+        self.words = words
+        self.environment = environment
+
+
+def program_contender(path, engine):
+    environment = base_environment()
+    environment["QEMU_IMG_COMPAT_ENGINE"] = engine
+    return Contender(engine, [path], environment)
+
+
+def engine_unavailable(engine):
+    """Why an engine cannot be tested here, or an empty string."""
+    if engine != "kvm":
+        return ""
+    try:
+        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"/dev/kvm: {error.strerror}"
+    return ""
+
+
+def size_number(text):
+    units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+    return str(int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text))
+
+
+def prefix_words(flags):
+    """The small programs that set the stage of a command: limits, fewer rights, a closed stdin."""
+    words = []
+    if "memory" in flags:
+        words += ["prlimit", "--as=" + size_number(flags["memory"])]
+    if "file-size" in flags:
+        words += ["prlimit", "--fsize=" + size_number(flags["file-size"])]
+    if "no-capabilities" in flags and os.geteuid() == 0:
+        words += ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    if flags.get("stdin") == "closed":
+        words += ["sh", "-c", 'exec "$@" <&-', "sh"]
+    return words
+
+
+KNOWN_FLAGS = {"memory", "file-size", "no-capabilities", "stdin", "umask", "cwd", "timeout",
+               "filter-version"}
+
+
+def run_command(contender, arguments, flags, folder):
+    """Runs one command line; returns a dictionary with its outputs and its status."""
+    environment = dict(contender.environment)
+    for key, value in flags.items():
+        if key.startswith("env:"):
+            environment[key[4:]] = value
+        elif key not in KNOWN_FLAGS:
+            raise scratch.SetupError(f"unknown flag '{key}'")
+    process = subprocess.Popen(
+        prefix_words(flags) + contender.words + arguments, env=environment,
+        cwd=os.path.join(folder, flags.get("cwd", "")), umask=int(flags.get("umask", "022"), 8),
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True)
+    try:
+        out, err = process.communicate(timeout=float(flags.get("timeout", TIMEOUT_SECONDS)))
+        status = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        status = "timeout"
+    return {"out": clean(out, flags), "err": clean(err, flags), "status": status}
+
+
+def clean(output, flags):
+    text = output[:OUTPUT_LIMIT].decode("utf-8", "backslashreplace")
+    if "filter-version" in flags:
+        for pattern, replacement in VERSION_LINES:
+            text = pattern.sub(replacement, text)
+    return text
+
+
+class Judge:
+    """Says what the reference's info and check make of a file."""
+
+    def __init__(self, contender, folder):
+        self.contender = contender
+        self.folder = folder
+
+    def __call__(self, name, ignored_keys):
+        text = ""
+        for words in (["info", "--output=json", name], ["check", name]):
+            done = run_command(self.contender, words, {}, self.folder)
+            text += f"{done['out']}{done['err']}[{done['status']}]\n"
+        for key in ignored_keys:
+            text = re.sub(rf'"{key}": ("[^"]*"|\d+)', f'"{key}": ...', text)
+        return text
+
+
+class Runner:
+    """Runs whole cases in scratch folders."""
+
+    def __init__(self, reference, cache, base, use_cache):
+        self.reference = Contender("reference", *reference.command("qemu-img"))
+        self.tools = reference
+        self.version = reference.version
+        self.cache = cache
+        self.base = base
+        self.use_cache = use_cache
+        prepared = cache if use_cache else os.path.join(base, "prepared-" + uuid.uuid4().hex[:8])
+        self.prepared = scratch.Prepared(os.path.join(prepared, "prepared"), reference)
+        os.makedirs(os.path.join(cache, "results"), exist_ok=True)
+
+    def slot(self):
+        return scratch.Slot(self.base)
+
+    def outcome(self, contender, case, slot):
+        """Runs the case with one contender in the slot's folder."""
+        first, rest = self.prepared.split(case.setup)
+        tree, _ = self.prepared.get(first)
+        slot.fill(tree)
+        setup = scratch.Setup(slot.folder, self.tools)
+        try:
+            for words in rest:
+                setup.run(words)
+            runs = [run_command(contender, run, case.flags, slot.folder) for run in case.runs]
+        finally:
+            setup.close()
+        rules = state.Rules(case.files)
+        files = state.describe(slot.folder, rules, Judge(self.reference, slot.folder))
+        return {"runs": runs, "files": files}
+
+    def key(self, case, slot):
+        first, _ = self.prepared.split(case.setup)
+        _, identity = self.prepared.get(first)
+        where = slot.folder if slot.folder in case.text() else ""
+        parts = (CACHE_LAYOUT, self.version, os.geteuid(), case.text(), identity, where)
+        return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
+
+    def expected(self, case, slot):
+        """The reference's outcome, from the cache if it is there."""
+        if not self.use_cache:
+            return self.outcome(self.reference, case, slot)
+        path = os.path.join(self.cache, "results", self.key(case, slot))
+        try:
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)
+        except (FileNotFoundError, ValueError):
+            pass
+        result = self.outcome(self.reference, case, slot)
+        temporary = f"{path}.{os.getpid()}.{id(case)}"
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(result, file)
+        os.replace(temporary, path)
+        return result
+
+
+def place_case(case, folder):
+    """Puts the scratch folder's name in the place of <PWD>."""
+    def put(words):
+        return [word.replace("<PWD>", folder) for word in words]
+    return type(case)(case.name, [put(words) for words in case.setup],
+                      [put(words) for words in case.runs], case.flags, case.files)

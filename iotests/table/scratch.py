@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Scratch folders: the verbs of setup lines, prepared folders kept in the cache, sparse copies."""
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import uuid
+
+REFERENCE_VERBS = ("img", "io")
+
+
+class SetupError(Exception):
+    """A setup line that did not work: the row is wrong, not the program."""
+
+
+def data_extents(descriptor, size):
+    """Yields (start, end) of the parts of a file that hold data."""
+    offset = 0
+    while offset < size:
+        try:
+            start = os.lseek(descriptor, offset, os.SEEK_DATA)
+            offset = os.lseek(descriptor, start, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return
+            raise
+        yield start, min(offset, size)
+
+
+def copy_file(source, target):
+    """Copies a regular file with its holes and its mode."""
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        info = os.fstat(reader.fileno())
+        for start, end in data_extents(reader.fileno(), info.st_size):
+            while start < end:
+                chunk = os.pread(reader.fileno(), min(end - start, 1 << 20), start)
+                start += os.pwrite(writer.fileno(), chunk, start)
+        os.ftruncate(writer.fileno(), info.st_size)
+        os.fchmod(writer.fileno(), stat.S_IMODE(info.st_mode))
+
+
+def copy_tree(source, target):
+    """Copies a folder of regular files, folders and symbolic links."""
+    for entry in os.scandir(source):
+        to = os.path.join(target, entry.name)
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), to)
+        elif entry.is_dir():
+            os.mkdir(to)
+            copy_tree(entry.path, to)
+        else:
+            copy_file(entry.path, to)
+
+
+def empty_folder(path):
+    """Makes the folder, or removes what it holds."""
+    shutil.rmtree(path, onerror=make_removable)
+    os.makedirs(path)
+
+
+def make_removable(function, path, error):
+    """For rmtree: a row may have taken the permissions of a folder away."""
+    if isinstance(error[1], FileNotFoundError):
+        return
+    os.chmod(os.path.dirname(path), 0o700)
+    if os.path.isdir(path):
+        os.chmod(path, 0o700)
+        shutil.rmtree(path)
+    else:
+        function(path)
+
+
+class Setup:
+    """Carries out setup lines inside one folder. Call close() to let go of held images."""
+
+    def __init__(self, folder, tools):
+        self.folder = folder
+        self.tools = tools
+        self.held = []
+
+    def run(self, words):
+        verb, *arguments = words
+        method = getattr(self, "do_" + verb, None)
+        if method is None:
+            raise SetupError(f"unknown setup verb '{verb}'")
+        try:
+            method(*arguments)
+        except (OSError, TypeError, ValueError) as error:
+            raise SetupError(f"setup {' '.join(words)}: {error}") from error
+
+    def close(self):
+        for process in self.held:
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+        self.held = []
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def reference(self, tool, arguments):
+        words, environment = self.tools.command(tool)
+        done = subprocess.run(words + list(arguments), env=environment, cwd=self.folder,
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        if done.returncode != 0:
+            text = os.fsdecode(done.stderr).strip()
+            raise SetupError(f"setup {tool} {' '.join(arguments)}: {text}")
+
+    def do_img(self, *arguments):
+        self.reference("qemu-img", arguments)
+
+    def do_io(self, *arguments):
+        self.reference("qemu-io", arguments)
+
+    def do_hold(self, *arguments):
+        """Opens an image with the reference's qemu-io and keeps it open, locks and all."""
+        words, environment = self.tools.command("qemu-io")
+        process = subprocess.Popen(words + list(arguments), env=environment, cwd=self.folder,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.held.append(process)
+        process.stdin.write(b"length\n")
+        process.stdin.flush()
+        if b"iB" not in process.stdout.readline() and process.poll() is not None:
+            raise SetupError("hold: qemu-io ended")
+
+    def do_poke(self, name, offset, *digits):
+        with open(self.path(name), "r+b") as file:
+            file.seek(int(offset, 0))
+            file.write(bytes.fromhex("".join(digits)))
+
+    def do_truncate(self, name, size):
+        with open(self.path(name), "ab"):
+            pass
+        os.truncate(self.path(name), int(size, 0))
+
+    def do_pattern(self, name, offset, length, value):
+        with open(self.path(name), "r+b") as file:
+            file.seek(int(offset, 0))
+            file.write(bytes([int(value, 0)]) * int(length, 0))
+
+    def do_write(self, name, text=""):
+        with open(self.path(name), "wb") as file:
+            file.write(os.fsencode(text.replace("\\n", "\n")))
+
+    def do_mkdir(self, name):
+        os.makedirs(self.path(name))
+
+    def do_chmod(self, mode, name):
+        os.chmod(self.path(name), int(mode, 8))
+
+    def do_symlink(self, target, name):
+        os.symlink(target, self.path(name))
+
+    def do_fifo(self, name):
+        os.mkfifo(self.path(name))
+
+    def do_cp(self, source, target):
+        copy_file(self.path(source), self.path(target))
+
+    def do_mv(self, source, target):
+        os.rename(self.path(source), self.path(target))
+
+    def do_rm(self, name):
+        os.remove(self.path(name))
+
+
+class Prepared:
+    """Folders made by the reference's commands in setup lines, made once and copied afterwards."""
+
+    def __init__(self, folder, tools):
+        self.root = folder
+        self.tools = tools
+        os.makedirs(folder, exist_ok=True)
+
+    @staticmethod
+    def split(setup):
+        """Cuts setup lines after the last one that needs the reference: the rest is cheap."""
+        count = 0
+        for index, words in enumerate(setup):
+            if words[0] in REFERENCE_VERBS:
+                count = index + 1
+        return setup[:count], setup[count:]
+
+    def get(self, setup):
+        """Returns (folder, identity) for these setup lines; the identity changes when it is remade."""
+        if not setup:
+            return None, ""
+        key = hashlib.sha256(repr((self.tools.version, setup)).encode("utf-8", "replace")).hexdigest()
+        folder = os.path.join(self.root, key[:40])
+        with open(folder + ".lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not os.path.exists(os.path.join(folder, "identity")):
+                self.make(folder, setup)
+        with open(os.path.join(folder, "identity"), encoding="ascii") as file:
+            return os.path.join(folder, "tree"), file.read()
+
+    def make(self, folder, setup):
+        tree = os.path.join(folder, "tree")
+        empty_folder(tree)
+        worker = Setup(tree, self.tools)
+        for words in setup:
+            worker.run(words)
+        with open(os.path.join(folder, "identity"), "w", encoding="ascii") as file:
+            file.write(uuid.uuid4().hex)
+
+
+class Slot:
+    """One of a few fixed scratch folders of this user, so that absolute names stay the same."""
+
+    def __init__(self, base):
+        os.makedirs(base, exist_ok=True)
+        for number in range(100):
+            self.lock = open(os.path.join(base, f"lock-{number:02}"), "w", encoding="ascii")
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.lock.close()
+                continue
+            self.folder = os.path.join(base, f"slot-{number:02}")
+            return
+        raise SetupError("no scratch folder is free")
+
+    def fill(self, tree):
+        empty_folder(self.folder)
+        if tree:
+            copy_tree(tree, self.folder)

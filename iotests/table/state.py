@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Describes the files that a command left, so that two runs can be compared."""
+import hashlib
+import os
+import stat
+
+from . import scratch
+
+BLOCK = 4096
+
+
+class Rules:
+    """How a row wants its files compared: the words of its `files` line.
+
+    bytes (default)          all contents equal
+    names                    only which files there are
+    any-blocks               as bytes, but the space taken on the disk is not compared
+    mask FILE:OFFSET+LENGTH  these bytes of FILE are not compared (ids, times)
+    accepts FILE             what the reference's info and check say of FILE is compared instead
+    ignore KEY               values of KEY in what info says of accepted files (ids, times)
+    """
+
+    def __init__(self, words):
+        self.names_only = self.any_blocks = False
+        self.masks = {}
+        self.accepts = []
+        self.ignored_keys = []
+        words = iter(words)
+        for word in words:
+            if word == "names":
+                self.names_only = True
+            elif word == "any-blocks":
+                self.any_blocks = True
+            elif word == "mask":
+                name, _, place = next(words).rpartition(":")
+                offset, _, length = place.partition("+")
+                self.masks.setdefault(name, []).append((int(offset, 0), int(length, 0)))
+            elif word == "accepts":
+                self.accepts.append(next(words))
+            elif word == "ignore":
+                self.ignored_keys.append(next(words))
+            elif word != "bytes":
+                raise scratch.SetupError(f"files: unknown word '{word}'")
+
+
+def masked(block, offset, masks):
+    """Zeroes what the masks cover; a mask with a negative offset was turned positive before."""
+    for start, length in masks:
+        low, high = max(start, offset), min(start + length, offset + len(block))
+        if low < high:
+            block = block[:low - offset] + bytes(high - low) + block[high - offset:]
+    return block
+
+
+def content_hash(path, masks):
+    """A hash of the contents that does not see where holes are."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        masks = [(start + size if start < 0 else start, length) for start, length in masks]
+        done = 0
+        for start, end in scratch.data_extents(file.fileno(), size):
+            offset = max(start // BLOCK * BLOCK, done)
+            while offset < end:
+                chunk = os.pread(file.fileno(), 64 * BLOCK, offset)
+                if not chunk:
+                    break
+                hash_chunk(digest, chunk, offset, masks)
+                offset += len(chunk)
+            done = offset
+    return digest.hexdigest()
+
+
+def hash_chunk(digest, chunk, offset, masks):
+    if masks:
+        chunk = masked(chunk, offset, masks)
+    if chunk.count(0) == len(chunk):
+        return
+    for place in range(0, len(chunk), BLOCK):
+        block = chunk[place:place + BLOCK].rstrip(b"\0")
+        if block:
+            digest.update(b"%d:%d:" % (offset + place, len(block)))
+            digest.update(block)
+
+
+def describe(folder, rules, judge):
+    """A dictionary from names in the folder to what is compared of them."""
+    result = {}
+    for path, folders, files in os.walk(folder):
+        for name in folders + files:
+            full = os.path.join(path, name)
+            short = os.path.relpath(full, folder)
+            key = short.encode("utf-8", "surrogateescape").decode("latin-1")
+            result[key] = "there" if rules.names_only else entry(full, short, rules, judge)
+    return result
+
+
+def entry(full, short, rules, judge):
+    info = os.lstat(full)
+    mode = f"{stat.S_IMODE(info.st_mode):04o}"
+    if stat.S_ISLNK(info.st_mode):
+        return {"link": os.readlink(full)}
+    if not stat.S_ISREG(info.st_mode):
+        return {"type": stat.S_IFMT(info.st_mode), "mode": mode}
+    if short in rules.accepts:
+        return {"mode": mode, "judged": judge(short, rules.ignored_keys)}
+    result = {"mode": mode, "size": info.st_size, "hash": hash_readable(full, rules, short)}
+    if not rules.any_blocks:
+        result["blocks"] = info.st_blocks
+    return result
+
+
+def hash_readable(full, rules, short):
+    try:
+        return content_hash(full, rules.masks.get(short, []))
+    except PermissionError:
+        return "unreadable"
