@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One run of one job; see session.h. */
+#include "session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error-text.h"
+#include "file-error.h"
+#include "names.h"
+#include "tree-value.h"
+
+struct Session {
+    struct vmm *vmm;
+    SessionOptions options;
+    GPtrArray *nodes; /* FileNode, by device number */
+    const SessionHandlers *handlers;
+    char *reference_text; /* the host's account of the last failed OPEN */
+    GError *error;        /* the first thing that went wrong */
+};
+
+static void node_free(gpointer data)
+{
+    FileNode *node = data;
+    if (!node)
+        return;
+    g_free(node->filename);
+    g_free(node->image_filename);
+    g_free(node);
+}
+
+/* The variable's position among the names, or @fallback if it is not set; -1 if it is another. */
+static int environment_choice(const char *variable, const char *const *names, int fallback)
+{
+    const char *text = g_getenv(variable);
+
+    if (!text || !*text)
+        return fallback;
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(text, names[i]) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static bool environment_read(struct vmm_options *options, GError **error)
+{
+    static const char *const engines[] = {"auto", "kvm", "process", NULL};
+    static const char *const policies[] = {"parity", "contained", "strict", NULL};
+    int engine = environment_choice("QEMU_IMG_COMPAT_ENGINE", engines, VMM_ENGINE_AUTO);
+    int policy = environment_choice("QEMU_IMG_COMPAT_POLICY", policies, VMM_POLICY_PARITY);
+
+    if (engine < 0)
+        return failure_set(error, "QEMU_IMG_COMPAT_ENGINE must be one of auto, kvm, process");
+    if (policy < 0)
+        return failure_set(error,
+                           "QEMU_IMG_COMPAT_POLICY must be one of parity, contained, strict");
+    options->engine = (enum vmm_engine)engine;
+    options->policy = (enum vmm_policy)policy;
+    return true;
+}
+
+Session *session_new(const SessionOptions *options, GError **error)
+{
+    struct vmm_options vmm_options = {.memory_bytes = options->memory_bytes,
+                                      .vcpus = options->vcpus,
+                                      .time_limit_ms = options->time_limit_ms,
+                                      .wants_avx = options->wants_avx};
+    int status = 0;
+
+    if (!environment_read(&vmm_options, error))
+        return NULL;
+    struct vmm *vmm = vmm_new(&vmm_options, &status);
+    if (!vmm) {
+        failure_set(error, "Could not set up the sandbox: %s", strerror(-status));
+        return NULL;
+    }
+    Session *session = g_new0(Session, 1);
+    session->vmm = vmm;
+    session->options = *options;
+    session->nodes = g_ptr_array_new_with_free_func(node_free);
+    return session;
+}
+
+void session_free(Session *session)
+{
+    if (!session)
+        return;
+    vmm_free(session->vmm);
+    g_ptr_array_free(session->nodes, TRUE);
+    g_free(session->reference_text);
+    g_clear_error(&session->error);
+    g_free(session);
+}
+
+bool session_file_open(Session *session, const FileOpen *open, uint32_t *device, int *status,
+                       GError **error)
+{
+    struct vmm_open request = {.path = open->filename,
+                               .writable = open->writable || open->create,
+                               .create = open->create,
+                               .named_by_user = open->named_by_user,
+                               .direct = open->direct,
+                               .no_flush = open->no_flush,
+                               .preload = !open->writable && !open->create};
+    struct vmm_open_result result;
+    struct vmm_device_facts facts;
+
+    file_locks_choose(&request, open->force_share || session->options.force_share);
+    int number = vmm_device_open(session->vmm, &request, &result);
+    if (number < 0) {
+        *status = result.status ? result.status : number;
+        return file_open_failure(error, open, &result);
+    }
+    *device = (uint32_t)number;
+    FileNode *node = g_new0(FileNode, 1);
+    bool special = vmm_device_facts(session->vmm, *device, &facts) == 0 &&
+                   (facts.block_device || facts.char_device);
+    node->filename = g_strdup(open->filename);
+    node->driver = special ? "host_device" : "file";
+    g_ptr_array_set_size(session->nodes, MAX((int)session->nodes->len, number + 1));
+    g_ptr_array_index(session->nodes, *device) = node;
+    return true;
+}
+
+const FileNode *session_file_node(const Session *session, uint32_t device)
+{
+    return device < session->nodes->len ? g_ptr_array_index(session->nodes, device) : NULL;
+}
+
+bool session_file_facts(const Session *session, uint32_t device, struct vmm_device_facts *facts)
+{
+    return vmm_device_facts(session->vmm, device, facts) == 0;
+}
+
+Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error)
+{
+    NodeFacts facts;
+    FileOpen open = {.named_by_user = named_by_user};
+    uint32_t device;
+    int status;
+
+    if (!node_facts(node, &facts, error))
+        return NULL;
+    open.filename = facts.filename;
+    open.driver = facts.protocol;
+    open.force_share = facts.force_share;
+    if (!session_file_open(session, &open, &device, &status, error)) {
+        node_facts_clear(&facts);
+        return NULL;
+    }
+    FileNode *opened = g_ptr_array_index(session->nodes, device);
+    opened->image_filename = g_strdup(facts.image_filename);
+    Value *described = value_new_dict();
+    if (facts.driver)
+        value_dict_put_string(described, "driver", facts.driver);
+    value_dict_put_string(described, "filename", facts.image_filename);
+    value_dict_put_int(described, "device", device);
+    if (facts.no_backing)
+        value_dict_put_bool(described, "no-backing", true);
+    value_dict_put(described, "options", value_copy(facts.options));
+    node_facts_clear(&facts);
+    return described;
+}
+
+/* Keep the first error; later ones are its consequences. */
+static void error_keep(Session *session, GError *error)
+{
+    if (session->error)
+        g_error_free(error);
+    else
+        session->error = error;
+}
+
+static int on_record(void *ctx, enum abi_record kind, const struct tree *tree)
+{
+    Session *session = ctx;
+    GError *error = NULL;
+
+    if (session->handlers->record(session->handlers->ctx, session, kind, tree, &error))
+        return 0;
+    error_keep(session, error);
+    return -ECANCELED;
+}
+
+static void on_error(void *ctx, const struct tree *tree)
+{
+    Session *session = ctx;
+    g_autofree char *text = error_text(tree, session->reference_text);
+    GError *error = NULL;
+
+    failure_set(&error, "%s", text);
+    error_keep(session, error);
+}
+
+static void on_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    Session *session = ctx;
+    if (session->handlers->progress)
+        session->handlers->progress(session->handlers->ctx, done, total);
+}
+
+static int on_reference(void *ctx, struct vmm *vmm, const struct tree *reference, uint32_t *device,
+                        struct tree_writer *reply)
+{
+    Session *session = ctx;
+    GError *error = NULL;
+    int status = -EINVAL;
+
+    (void)vmm;
+    if (session->handlers->reference &&
+        session->handlers->reference(session->handlers->ctx, session, reference, device, reply,
+                                     &status, &error))
+        return 0;
+    g_free(session->reference_text);
+    session->reference_text = g_strdup(error ? error->message : "Operation not permitted");
+    g_clear_error(&error);
+    return status < 0 ? status : -EINVAL;
+}
+
+/* What a run that did not end by itself means for the user. */
+static void end_judge(Session *session, const struct vmm_result *result)
+{
+    GError *error = NULL;
+
+    switch (result->end) {
+    case VMM_END_DONE:
+    case VMM_END_CALLBACK:
+        return;
+    case VMM_END_DIED:
+        failure_set(&error, "The sandboxed image parser died (%s); nothing was written",
+                    result->detail ? result->detail : "no reason known");
+        break;
+    case VMM_END_TIME:
+        failure_set(&error, "The sandboxed image parser took too long and was stopped");
+        break;
+    case VMM_END_SIGNAL:
+        failure_set(&error, "Interrupted");
+        break;
+    case VMM_END_HOST:
+        failure_set(&error, "The sandbox failed: %s", strerror(-result->status));
+        break;
+    }
+    error_keep(session, error);
+}
+
+/* QEMU_IMG_COMPAT_DEBUG=stats: what the run cost, on standard error. */
+static void stats_print(const Session *session, const struct vmm_result *result)
+{
+    const char *debug = g_getenv("QEMU_IMG_COMPAT_DEBUG");
+
+    if (debug && strcmp(debug, "stats") == 0)
+        fprintf(stderr,
+                "qemu-img-compat: engine %s, %" G_GUINT64_FORMAT " exits, %" G_GUINT64_FORMAT
+                " requests, %" G_GUINT64_FORMAT " bytes read, %" G_GUINT64_FORMAT " written\n",
+                vmm_engine_name(session->vmm), result->exits, result->requests, result->bytes_read,
+                result->bytes_written);
+}
+
+bool session_run(Session *session, const Value *job, const SessionHandlers *handlers,
+                 GError **error)
+{
+    const struct vmm_callbacks callbacks = {.ctx = session,
+                                            .record = on_record,
+                                            .error = on_error,
+                                            .progress = on_progress,
+                                            .reference = on_reference};
+    struct vmm_result result = {0};
+    size_t length;
+    g_autofree void *tree = tree_from_value(job, &length);
+
+    session->handlers = handlers;
+    vmm_run(session->vmm, tree, length, &callbacks, &result);
+    end_judge(session, &result);
+    stats_print(session, &result);
+    if (!session->error)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&session->error));
+    return false;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * session - one run of one job: files lent to the guest, their names, its records and its error.
+ *
+ * Everything that the guest says arrives here and is passed to the command's handlers; everything
+ * that goes wrong becomes one GError with the reference's text.
+ */
+#ifndef QIC_SESSION_H
+#define QIC_SESSION_H
+
+#include "lib/failure.h"
+#include "lib/value.h"
+#include "vmm.h"
+
+typedef struct Session Session;
+
+/* How a file is to be opened. */
+typedef struct FileOpen {
+    const char *filename; /* as named; a "file:" prefix is gone */
+    const char *driver;   /* "file", "host_device", ... or NULL: by what the file is */
+    bool named_by_user;
+    bool writable;
+    bool create; /* create, truncated */
+    bool direct;
+    bool no_flush;
+    bool force_share; /* no locks that a writer would conflict with */
+} FileOpen;
+
+/* A lent device, as `info` shows it. */
+typedef struct FileNode {
+    char *filename; /* of the protocol node */
+    const char *driver;
+    char *image_filename; /* of the image above it: the same, or json:{...} */
+} FileNode;
+
+typedef struct SessionHandlers {
+    void *ctx;
+    /* A record of the guest; false with an error set ends the run. */
+    bool (*record)(void *ctx, Session *session, enum abi_record kind, const struct tree *tree,
+                   GError **error);
+    /* A reference that the session does not resolve by itself (targets): open it. False with an
+     * error set: the guest learns *status (a negative errno), the user the text. */
+    bool (*reference)(void *ctx, Session *session, const struct tree *reference, uint32_t *device,
+                      struct tree_writer *reply, int *status, GError **error);
+    void (*progress)(void *ctx, uint64_t done, uint64_t total);
+} SessionHandlers;
+
+/* What the whole run is about; environment variables fill in the rest. */
+typedef struct SessionOptions {
+    uint64_t memory_bytes; /* of the guest */
+    unsigned vcpus;
+    unsigned time_limit_ms;
+    bool wants_avx;
+    bool force_share;
+} SessionOptions;
+
+Session *session_new(const SessionOptions *options, GError **error);
+void session_free(Session *session);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Session, session_free)
+
+/* Open a file and lend it. The error's text is the reference's ("Could not open 'x': ..."). */
+bool session_file_open(Session *session, const FileOpen *open, uint32_t *device, int *status,
+                       GError **error);
+const FileNode *session_file_node(const Session *session, uint32_t device);
+bool session_file_facts(const Session *session, uint32_t device, struct vmm_device_facts *facts);
+
+/*
+ * Open the files of a node tree (see lib/name.h) and describe it for the guest: a dictionary
+ * {driver, filename, device, options}, owned by the caller. NULL with an error set.
+ */
+Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error);
+
+/*
+ * Run the job. True: the guest finished without an error. Else the error is what the guest, a
+ * handler or the host reported.
+ */
+bool session_run(Session *session, const Value *job, const SessionHandlers *handlers,
+                 GError **error);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Values to trees and back; see tree-value.h. */
+#include "tree-value.h"
+
+#include <string.h>
+
+static void put_value(struct tree_writer *w, const char *key, const Value *value)
+{
+    switch (value_kind(value)) {
+    case VALUE_BOOL:
+        tree_put_bool(w, key, value_bool(value, false));
+        break;
+    case VALUE_INT:
+    case VALUE_UINT:
+        tree_put_u64(w, key, value_uint(value, (uint64_t)value_int(value, 0)));
+        break;
+    case VALUE_STRING:
+        tree_put_str(w, key, value_string(value));
+        break;
+    case VALUE_LIST:
+        tree_list(w, key);
+        for (size_t i = 0; i < value_list_length(value); i++)
+            put_value(w, NULL, value_list_at(value, i));
+        tree_end(w);
+        break;
+    case VALUE_DICT:
+        tree_dict(w, key);
+        tree_put_members(w, value);
+        tree_end(w);
+        break;
+    case VALUE_NULL:
+    case VALUE_DOUBLE:
+        break; /* nothing in a job is either */
+    }
+}
+
+void tree_put_members(struct tree_writer *w, const Value *dict)
+{
+    for (size_t i = 0; i < value_dict_size(dict); i++)
+        put_value(w, value_dict_key_at(dict, i), value_dict_at(dict, i));
+}
+
+void *tree_from_value(const Value *dict, size_t *length)
+{
+    for (size_t room = 4096;; room *= 2) {
+        struct tree_writer w;
+        void *data = g_malloc(room);
+
+        tree_begin(&w, data, room);
+        tree_put_members(&w, dict);
+        *length = tree_finish(&w);
+        if (*length)
+            return data;
+        g_free(data);
+    }
+}
+
+static Value *list_from_tree(const struct tree *tree, size_t position)
+{
+    Value *list = value_new_list();
+    struct tree_item item;
+
+    while (tree_next(tree, &position, &item))
+        value_list_append(list, value_from_tree(tree, &item));
+    return list;
+}
+
+static Value *dict_from_tree(const struct tree *tree, size_t position)
+{
+    Value *dict = value_new_dict();
+    struct tree_item item;
+
+    while (tree_next(tree, &position, &item)) {
+        g_autofree char *key = g_strndup(item.key.data, item.key.length);
+        value_dict_put(dict, key, value_from_tree(tree, &item));
+    }
+    return dict;
+}
+
+Value *value_from_tree(const struct tree *tree, const struct tree_item *item)
+{
+    switch (item->type) {
+    case TREE_DICT:
+        return dict_from_tree(tree, item->inside);
+    case TREE_LIST:
+        return list_from_tree(tree, item->inside);
+    case TREE_BYTES:
+        return value_new_string_take(g_strndup(item->bytes.data, item->bytes.length));
+    case TREE_U64:
+        return item->number > INT64_MAX ? value_new_uint(item->number)
+                                        : value_new_int((int64_t)item->number);
+    case TREE_I64:
+        return value_new_int((int64_t)item->number);
+    case TREE_BOOL:
+        return value_new_bool(item->number != 0);
+    case TREE_END:
+        break;
+    }
+    return value_new_null();
+}
+
+char *tree_dup_text(const struct tree *tree, size_t position, const char *key)
+{
+    struct tree_bytes bytes = tree_get_bytes(tree, position, key);
+    return bytes.data ? g_strndup(bytes.data, bytes.length) : NULL;
+}
