@@ -270,18 +270,6 @@ bool keyval_id_is_wellformed(const char *id)
                strlen(id);
 }
 
-/* The old way to switch something on or off; `delay` alone is replaced by its opposite. */
-static void keyval_flag_warn(const OptPair *pair, GString *warnings)
-{
-    bool delay = g_str_equal(pair->name, "delay");
-
-    g_string_append_printf(warnings,
-                           "qemu-img: warning: short-form boolean option '%s%s' deprecated\n"
-                           "Please use %s%s=%s instead\n",
-                           pair->is_unset ? "no" : "", pair->name, delay ? "no" : "", pair->name,
-                           pair->is_unset == delay ? "on" : "off");
-}
-
 /* The first id given names the whole list; it must be an identifier. */
 static bool keyval_id_check(const char *text, Value *dict, GError **error)
 {
@@ -320,7 +308,7 @@ Value *keyval_image_opts_parse(const char *text, GString *warnings, GError **err
 
         opt_pair_next(&text, implied_name, &pair);
         if (pair.is_flag) {
-            keyval_flag_warn(&pair, warnings);
+            opt_pair_warn(&pair, warnings);
         }
         if (!g_str_equal(pair.name, "id")) {
             value_dict_put_string(dict, pair.name, pair.text);

@@ -49,7 +49,19 @@ void opt_pair_clear(OptPair *pair)
     g_clear_pointer(&pair->text, g_free);
 }
 
-static bool opt_pair_is_help(const OptPair *pair)
+/* The old way to switch something on or off; `delay` alone is replaced by its opposite. */
+void opt_pair_warn(const OptPair *pair, GString *warnings)
+{
+    bool delay = g_str_equal(pair->name, "delay");
+
+    g_string_append_printf(warnings,
+                           "qemu-img: warning: short-form boolean option '%s%s' deprecated\n"
+                           "Please use %s%s=%s instead\n",
+                           pair->is_unset ? "no" : "", pair->name, delay ? "no" : "", pair->name,
+                           pair->is_unset == delay ? "on" : "off");
+}
+
+bool opt_pair_is_help(const OptPair *pair)
 {
     return pair->is_flag && !pair->is_unset &&
            (g_str_equal(pair->name, "help") || g_str_equal(pair->name, "?"));

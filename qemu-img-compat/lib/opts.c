@@ -126,7 +126,7 @@ static bool opt_number_parse(const char *name, const char *text, uint64_t *numbe
     return true;
 }
 
-static bool opt_size_parse(const char *name, const char *text, uint64_t *bytes, GError **error)
+bool opt_size_parse(const char *name, const char *text, uint64_t *bytes, GError **error)
 {
     SizeParse result = size_parse(text, bytes);
 
@@ -181,7 +181,21 @@ bool opts_set(Opts *opts, const char *name, const char *text, GError **error)
     return true;
 }
 
-bool opts_parse(Opts *opts, const char *text, GError **error)
+/* warnings, help: NULL unless they are wanted. */
+static bool opts_parse_pair(Opts *opts, const OptPair *pair, GString *warnings, bool *help,
+                            GError **error)
+{
+    if (help && opt_pair_is_help(pair)) {
+        *help = true;
+        return false;
+    }
+    if (warnings && pair->is_flag) {
+        opt_pair_warn(pair, warnings);
+    }
+    return g_str_equal(pair->name, "id") || opts_set(opts, pair->name, pair->text, error);
+}
+
+bool opts_parse_warning(Opts *opts, const char *text, GString *warnings, bool *help, GError **error)
 {
     bool ok = true;
 
@@ -189,10 +203,15 @@ bool opts_parse(Opts *opts, const char *text, GError **error)
         OptPair pair;
 
         opt_pair_next(&text, NULL, &pair);
-        ok = g_str_equal(pair.name, "id") || opts_set(opts, pair.name, pair.text, error);
+        ok = opts_parse_pair(opts, &pair, warnings, help, error);
         opt_pair_clear(&pair);
     }
     return ok;
+}
+
+bool opts_parse(Opts *opts, const char *text, GError **error)
+{
+    return opts_parse_warning(opts, text, NULL, NULL, error);
 }
 
 static const OptSetting *opts_setting_find(const Opts *opts, const char *name)

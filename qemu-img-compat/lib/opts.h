@@ -42,6 +42,12 @@ typedef struct OptPair {
 void opt_pair_next(const char **cursor, const char *implied_name, OptPair *pair);
 void opt_pair_clear(OptPair *pair);
 
+/* The warning about a flag without '=', as the reference prints it on standard error. */
+void opt_pair_warn(const OptPair *pair, GString *warnings);
+
+/* Is it the flag `help` or `?`? */
+bool opt_pair_is_help(const OptPair *pair);
+
 /* Does the flag `help` or `?` occur in the string? */
 bool opts_text_wants_help(const char *text);
 
@@ -66,6 +72,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Opts, opts_free)
 
 /* Parses a whole string (opts_text_append's result); the error is set in QEMU's words. */
 bool opts_parse(Opts *opts, const char *text, GError **error);
+
+/*
+ * The same, but each flag without '=' appends a warning (two lines) to warnings, and `help` or `?`
+ * ends the parse: false, *help set, no error.
+ */
+bool opts_parse_warning(Opts *opts, const char *text, GString *warnings, bool *help,
+                        GError **error);
 
 /* One setting more, as if parsed. */
 bool opts_set(Opts *opts, const char *name, const char *text, GError **error);
@@ -94,6 +107,9 @@ char *opts_line(const Opts *opts);
  * with_defaults: also those that were not set but have a default.
  */
 Value *opts_to_dict(const Opts *opts, bool with_defaults);
+
+/* Sizes in option values; their messages differ from those of sizes elsewhere. */
+bool opt_size_parse(const char *name, const char *text, uint64_t *bytes, GError **error);
 
 /* on, yes, true, y / off, no, false, n. */
 bool opt_bool_parse(const char *name, const char *text, bool *flag, GError **error);
