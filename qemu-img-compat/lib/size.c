@@ -149,12 +149,10 @@ SizeParse size_parse(const char *text, uint64_t *bytes)
     return result;
 }
 
-bool size_argument_parse(const char *what, const char *text, int64_t min, int64_t max,
-                         int64_t *bytes, GError **error)
+/* The limits, after a number has been parsed. */
+static bool size_range_check(const char *what, const char *text, SizeParse result, uint64_t number,
+                             int64_t min, int64_t max, GError **error)
 {
-    uint64_t number;
-    SizeParse result = size_parse(text, &number);
-
     if (result == SIZE_INVALID) {
         return failure_set(error, "Invalid %s specified: '%s'.", what, text);
     }
@@ -163,17 +161,34 @@ bool size_argument_parse(const char *what, const char *text, int64_t min, int64_
                            "Invalid %s specified. Must be between %" PRId64 " and %" PRId64 ".",
                            what, min, max);
     }
-    *bytes = (int64_t)number;
     return true;
 }
 
-bool size_count_parse(const char *text, uint64_t max, uint64_t *number)
+bool size_argument_parse(const char *what, const char *text, int64_t min, int64_t max,
+                         int64_t *bytes, GError **error)
 {
+    uint64_t number;
+    SizeParse result = size_parse(text, &number);
+
+    *bytes = (int64_t)number;
+    return size_range_check(what, text, result, number, min, max, error);
+}
+
+bool size_count_parse(const char *what, const char *text, int64_t min, int64_t max, int64_t *number,
+                      GError **error)
+{
+    SizeParse result;
+    uint64_t count;
     char *end;
 
     errno = 0;
-    *number = strtoull(text, &end, 0);
-    return !errno && end != text && !*end && *number <= max;
+    count = strtoull(text, &end, 0);
+    result = errno ? SIZE_OUT_OF_RANGE : SIZE_PARSED;
+    if (end == text || *end) {
+        result = SIZE_INVALID;
+    }
+    *number = (int64_t)count;
+    return size_range_check(what, text, result, count, min, max, error);
 }
 
 char *size_human(uint64_t bytes)

@@ -29,10 +29,11 @@ bool size_argument_parse(const char *what, const char *text, int64_t min, int64_
                          int64_t *bytes, GError **error);
 
 /*
- * An unsigned integer as C writes it (decimal, 0x.., 0.. octal) filling the whole string, at
- * most max; a negative number counts as its two's complement, as strtoul does.
+ * The same for a plain number as C writes it (decimal, 0x.., 0.. octal); a negative one counts as
+ * its two's complement, as strtoul takes it.
  */
-bool size_count_parse(const char *text, uint64_t max, uint64_t *number);
+bool size_count_parse(const char *what, const char *text, int64_t min, int64_t max, int64_t *number,
+                      GError **error);
 
 /* "64 MiB", "196 KiB", "0 B": three significant digits. The caller frees it. */
 char *size_human(uint64_t bytes);
