@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* node-options - what stands in a node besides its children: checked against its driver. */
+#ifndef QIC_LIB_NODE_OPTIONS_H
+#define QIC_LIB_NODE_OPTIONS_H
+
+#include "failure.h"
+#include "value.h"
+
+/*
+ * The options of the node's driver (not those that every node has) with their types: text, bool,
+ * uint. Also checks the values of those that every node has. NULL with the error in the
+ * reference's words. The node's driver must be there. Options of drivers that this program does
+ * not interpret (network protocols) come back as they are.
+ */
+Value *node_options_typed(const Value *node, GError **error);
+
+/*
+ * Are there options that the driver does not know? The reference complains only once the node is
+ * open, of a child before its parent. backing_used: the backing file was looked for ("backing.*"
+ * counts as unknown otherwise, as in `info`).
+ */
+bool node_options_check(const Value *node, bool backing_used, GError **error);
+
+#endif
