@@ -142,12 +142,15 @@ bool command_line_parse(CommandLine *line, int argc, char *const *argv, ObjectsD
 
 void command_line_clear(CommandLine *line)
 {
-    g_clear_pointer(&line->settings, g_array_unref);
-    g_clear_pointer(&line->operands, g_ptr_array_unref);
-    g_clear_pointer(&line->option_list, g_free);
-    g_clear_pointer(&line->snapshot_id, g_free);
-    g_clear_pointer(&line->snapshot_name, g_free);
-    g_clear_pointer(&line->objects, objects_free);
+    if (line->settings) {
+        g_array_unref(line->settings);
+        g_ptr_array_unref(line->operands);
+    }
+    objects_free(line->objects);
+    g_free(line->option_list);
+    g_free(line->snapshot_id);
+    g_free(line->snapshot_name);
+    memset(line, 0, sizeof(*line));
 }
 
 static const CommandSetting *command_setting_find(const CommandLine *line, int id)

@@ -265,24 +265,26 @@ static const GetoptLong longs_snapshot[] = {
     {NULL,          0,                         false},
 };
 
+/* clang-format off */
 static const Command commands[] = {
-    {"amend",    COMMAND_AMEND,    GETOPT_PERMUTE,  "ho:f:t:pq",                      longs_amend,    NULL        },
-    {"bench",    COMMAND_BENCH,    GETOPT_PERMUTE,  "hc:d:f:ni:o:qs:S:t:wU",          longs_bench,    newer_bench },
-    {"bitmap",   COMMAND_BITMAP,   GETOPT_PERMUTE,  "b:f:F:g:h",                      longs_bitmap,   newer_bitmap},
-    {"check",    COMMAND_CHECK,    GETOPT_PERMUTE,  "hf:r:T:qU",                      longs_check,    NULL        },
-    {"commit",   COMMAND_COMMIT,   GETOPT_PERMUTE,  "f:ht:b:dpqr:",                   longs_commit,   newer_commit},
-    {"compare",  COMMAND_COMPARE,  GETOPT_PERMUTE,  "hf:F:T:pqsU",                    longs_compare,  NULL        },
-    {"convert",  COMMAND_CONVERT,  GETOPT_PERMUTE,  "hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs_convert,
-     newer_convert                                                                                                },
-    {"create",   COMMAND_CREATE,   GETOPT_PERMUTE,  "F:b:f:ho:qu",                    longs_create,   NULL        },
-    {"dd",       COMMAND_DD,       GETOPT_PERMUTE,  "hf:O:U",                         longs_dd,       NULL        },
-    {"info",     COMMAND_INFO,     GETOPT_PERMUTE,  "f:hbU",                          longs_info,     NULL        },
-    {"map",      COMMAND_MAP,      GETOPT_PERMUTE,  "f:s:l:hU",                       longs_map,      NULL        },
-    {"measure",  COMMAND_MEASURE,  GETOPT_PERMUTE,  "hf:O:o:l:U",                     longs_measure,  NULL        },
-    {"rebase",   COMMAND_REBASE,   GETOPT_PERMUTE,  "hf:F:b:upt:T:qUc",               longs_rebase,   NULL        },
-    {"resize",   COMMAND_RESIZE,   GETOPT_IN_ORDER, "f:hq",                           longs_resize,   NULL        },
-    {"snapshot", COMMAND_SNAPSHOT, GETOPT_PERMUTE,  "la:c:d:f:hqU",                   longs_snapshot, NULL        },
+    {"amend", COMMAND_AMEND, GETOPT_PERMUTE, "ho:f:t:pq", longs_amend, NULL},
+    {"bench", COMMAND_BENCH, GETOPT_PERMUTE, "hc:d:f:ni:o:qs:S:t:wU", longs_bench, newer_bench},
+    {"bitmap", COMMAND_BITMAP, GETOPT_PERMUTE, "b:f:F:g:h", longs_bitmap, newer_bitmap},
+    {"check", COMMAND_CHECK, GETOPT_PERMUTE, "hf:r:T:qU", longs_check, NULL},
+    {"commit", COMMAND_COMMIT, GETOPT_PERMUTE, "f:ht:b:dpqr:", longs_commit, newer_commit},
+    {"compare", COMMAND_COMPARE, GETOPT_PERMUTE, "hf:F:T:pqsU", longs_compare, NULL},
+    {"convert", COMMAND_CONVERT, GETOPT_PERMUTE, "hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs_convert,
+     newer_convert},
+    {"create", COMMAND_CREATE, GETOPT_PERMUTE, "F:b:f:ho:qu", longs_create, NULL},
+    {"dd", COMMAND_DD, GETOPT_PERMUTE, "hf:O:U", longs_dd, NULL},
+    {"info", COMMAND_INFO, GETOPT_PERMUTE, "f:hbU", longs_info, NULL},
+    {"map", COMMAND_MAP, GETOPT_PERMUTE, "f:s:l:hU", longs_map, NULL},
+    {"measure", COMMAND_MEASURE, GETOPT_PERMUTE, "hf:O:o:l:U", longs_measure, NULL},
+    {"rebase", COMMAND_REBASE, GETOPT_PERMUTE, "hf:F:b:upt:T:qUc", longs_rebase, NULL},
+    {"resize", COMMAND_RESIZE, GETOPT_IN_ORDER, "f:hq", longs_resize, NULL},
+    {"snapshot", COMMAND_SNAPSHOT, GETOPT_PERMUTE, "la:c:d:f:hqU", longs_snapshot, NULL},
 };
+/* clang-format on */
 
 const Command *command_find(const char *name)
 {

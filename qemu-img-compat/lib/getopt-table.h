@@ -106,10 +106,10 @@ typedef struct CommandValue {
     CommandId command; /* COMMAND_NONE: of every command */
     int id;
     CommandValueKind kind;
+    bool hint;        /* "Try 'qemu-img COMMAND --help'..." follows the message */
     const char *what; /* how messages call it; of CHOICE and ACTION the message, %s is the value */
     int64_t min, max;
     const char *words; /* of CHOICE: the allowed ones, space-separated */
-    bool hint;         /* "Try 'qemu-img COMMAND --help'..." follows the message */
 } CommandValue;
 
 /* The check for that option, or NULL. */

@@ -191,24 +191,27 @@ static bool keyval_parse_one(Value *dict, const char **cursor, const char *impli
 static Value *keyval_list_build(const Value *dict, const char *path, GError **error)
 {
     size_t count = value_dict_size(dict);
-    g_autofree const Value **items = g_new0(const Value *, count + 1);
+    g_autoptr(GPtrArray) items = g_ptr_array_new();
     g_autoptr(Value) list = value_new_list();
     int largest = -1;
 
+    g_ptr_array_set_size(items, (int)count + 1);
     for (size_t i = 0; i < count; i++) {
         int index = keyval_index_value(value_dict_key_at(dict, i));
 
         largest = MAX(largest, index);
         if ((size_t)index < count) {
-            items[index] = value_dict_at(dict, i);
+            g_ptr_array_index(items, index) = value_dict_at(dict, i);
         }
     }
     for (size_t i = 0; i < MIN(count + 1, (size_t)largest + 1); i++) {
-        if (!items[i]) {
+        const Value *item = g_ptr_array_index(items, i);
+
+        if (!item) {
             failure_set(error, "Parameter '%s%zu' missing", path, i);
             return NULL;
         }
-        value_list_append(list, value_copy(items[i]));
+        value_list_append(list, value_copy(item));
     }
     return g_steal_pointer(&list);
 }

@@ -71,16 +71,16 @@ char *node_filename(const Value *node)
 {
     g_autoptr(Value) options = NULL;
     g_autofree char *json = NULL;
-    char *name = node_exact_filename(node);
+    g_autofree char *name = node_exact_filename(node);
 
     if (name) {
-        return name;
+        return g_steal_pointer(&name);
     }
     options = node_full_options(node);
     json = json_value_print(options, false);
     name = g_strconcat("json:", json, NULL);
     if (strlen(name) > NODE_FILENAME_MAX_BYTES) {
-        strcpy(name + NODE_FILENAME_MAX_BYTES - strlen("..."), "...");
+        return g_strdup_printf("%.*s...", NODE_FILENAME_MAX_BYTES - 3, name);
     }
-    return name;
+    return g_steal_pointer(&name);
 }

@@ -121,20 +121,22 @@ static const NodeTable node_tables[] = {
     "Unsupported value '%s' for qcow2 option 'overlap-check'. Allowed are any of the following: "  \
     "none, constant, cached, all"
 
+/* clang-format off */
 static const NodeChoice node_choices[] = {
-    {NULL,          "discard",                "ignore off unmap on",      "Invalid discard option"             },
-    {NULL,          "detect-zeroes",          "off on unmap",             BAD_VALUE                            },
-    {"file",        "aio",                    "threads native io_uring",  BAD_VALUE                            },
-    {"file",        "locking",                "auto on off",              BAD_VALUE                            },
-    {"qcow2",       "overlap-check",          "none constant cached all", BAD_OVERLAP                          },
-    {"qcow2",       "overlap-check.template", "none constant cached all", BAD_OVERLAP                          },
-    {"vpc",         "force_size_calc",        "current_size chs",         "Invalid size calculation mode: '%s'"},
-    {"parallels",   "prealloc-mode",          "falloc truncate",          BAD_VALUE                            },
-    {"host_device", "aio",                    "threads native io_uring",  BAD_VALUE                            },
-    {"host_device", "locking",                "auto on off",              BAD_VALUE                            },
-    {"host_cdrom",  "aio",                    "threads native io_uring",  BAD_VALUE                            },
-    {"host_cdrom",  "locking",                "auto on off",              BAD_VALUE                            },
+    {NULL, "discard", "ignore off unmap on", "Invalid discard option"},
+    {NULL, "detect-zeroes", "off on unmap", BAD_VALUE},
+    {"file", "aio", "threads native io_uring", BAD_VALUE},
+    {"file", "locking", "auto on off", BAD_VALUE},
+    {"qcow2", "overlap-check", "none constant cached all", BAD_OVERLAP},
+    {"qcow2", "overlap-check.template", "none constant cached all", BAD_OVERLAP},
+    {"vpc", "force_size_calc", "current_size chs", "Invalid size calculation mode: '%s'"},
+    {"parallels", "prealloc-mode", "falloc truncate", BAD_VALUE},
+    {"host_device", "aio", "threads native io_uring", BAD_VALUE},
+    {"host_device", "locking", "auto on off", BAD_VALUE},
+    {"host_cdrom", "aio", "threads native io_uring", BAD_VALUE},
+    {"host_cdrom", "locking", "auto on off", BAD_VALUE},
 };
+/* clang-format on */
 
 const NodeTable *node_table_find(const char *driver)
 {

@@ -5,106 +5,106 @@
 #include "drivers.h"
 
 static const ObjectProperty properties_authz_list[] = {
-    {"policy", OBJECT_CHOICE, "QAuthZListPolicy", "deny allow", false},
-    {"rules",  OBJECT_ANY,    "QAuthZListRule",   NULL,         false},
-    {NULL,     OBJECT_ANY,    NULL,               NULL,         false},
+    {"policy", OBJECT_CHOICE, false, "QAuthZListPolicy", "deny allow"},
+    {"rules",  OBJECT_ANY,    false, "QAuthZListRule",   NULL        },
+    {NULL,     OBJECT_ANY,    false, NULL,               NULL        },
 };
 
 static const ObjectProperty properties_authz_list_file[] = {
-    {"filename", OBJECT_STRING, "string", NULL, false},
-    {"refresh",  OBJECT_BOOL,   "bool",   NULL, false},
-    {NULL,       OBJECT_ANY,    NULL,     NULL, false},
+    {"filename", OBJECT_STRING, false, "string", NULL},
+    {"refresh",  OBJECT_BOOL,   false, "bool",   NULL},
+    {NULL,       OBJECT_ANY,    false, NULL,     NULL},
 };
 
 static const ObjectProperty properties_authz_simple[] = {
-    {"identity", OBJECT_STRING, "string", NULL, false},
-    {NULL,       OBJECT_ANY,    NULL,     NULL, false},
+    {"identity", OBJECT_STRING, false, "string", NULL},
+    {NULL,       OBJECT_ANY,    false, NULL,     NULL},
 };
 
 static const ObjectProperty properties_main_loop[] = {
-    {"aio-max-batch",   OBJECT_INT, "int", NULL, false},
-    {"thread-pool-max", OBJECT_INT, "int", NULL, false},
-    {"thread-pool-min", OBJECT_INT, "int", NULL, false},
-    {NULL,              OBJECT_ANY, NULL,  NULL, false},
+    {"aio-max-batch",   OBJECT_INT, false, "int", NULL},
+    {"thread-pool-max", OBJECT_INT, false, "int", NULL},
+    {"thread-pool-min", OBJECT_INT, false, "int", NULL},
+    {NULL,              OBJECT_ANY, false, NULL,  NULL},
 };
 
 static const ObjectProperty properties_pr_manager_helper[] = {
-    {"path", OBJECT_STRING, "string", NULL, true },
-    {NULL,   OBJECT_ANY,    NULL,     NULL, false},
+    {"path", OBJECT_STRING, true,  "string", NULL},
+    {NULL,   OBJECT_ANY,    false, NULL,     NULL},
 };
 
 static const ObjectProperty properties_secret[] = {
-    {"data",   OBJECT_STRING, "string",              NULL,         false},
-    {"file",   OBJECT_STRING, "string",              NULL,         false},
-    {"format", OBJECT_CHOICE, "QCryptoSecretFormat", "raw base64", false},
-    {"iv",     OBJECT_STRING, "string",              NULL,         false},
-    {"keyid",  OBJECT_STRING, "string",              NULL,         false},
-    {NULL,     OBJECT_ANY,    NULL,                  NULL,         false},
+    {"data",   OBJECT_STRING, false, "string",              NULL        },
+    {"file",   OBJECT_STRING, false, "string",              NULL        },
+    {"format", OBJECT_CHOICE, false, "QCryptoSecretFormat", "raw base64"},
+    {"iv",     OBJECT_STRING, false, "string",              NULL        },
+    {"keyid",  OBJECT_STRING, false, "string",              NULL        },
+    {NULL,     OBJECT_ANY,    false, NULL,                  NULL        },
 };
 
 static const ObjectProperty properties_secret_keyring[] = {
-    {"format", OBJECT_CHOICE, "QCryptoSecretFormat", "raw base64", false},
-    {"iv",     OBJECT_STRING, "string",              NULL,         false},
-    {"keyid",  OBJECT_STRING, "string",              NULL,         false},
-    {"serial", OBJECT_INT,    "int32_t",             NULL,         true },
-    {NULL,     OBJECT_ANY,    NULL,                  NULL,         false},
+    {"format", OBJECT_CHOICE, false, "QCryptoSecretFormat", "raw base64"},
+    {"iv",     OBJECT_STRING, false, "string",              NULL        },
+    {"keyid",  OBJECT_STRING, false, "string",              NULL        },
+    {"serial", OBJECT_INT,    true,  "int32_t",             NULL        },
+    {NULL,     OBJECT_ANY,    false, NULL,                  NULL        },
 };
 
 static const ObjectProperty properties_thread_context[] = {
-    {"cpu-affinity",  OBJECT_ANY, "int", NULL, false},
-    {"node-affinity", OBJECT_ANY, "int", NULL, false},
-    {NULL,            OBJECT_ANY, NULL,  NULL, false},
+    {"cpu-affinity",  OBJECT_ANY, false, "int", NULL},
+    {"node-affinity", OBJECT_ANY, false, "int", NULL},
+    {NULL,            OBJECT_ANY, false, NULL,  NULL},
 };
 
 static const ObjectProperty properties_throttle_group[] = {
-    {"limits",                  OBJECT_ANY, "ThrottleLimits", NULL, false},
-    {"x-bps-read-max-length",   OBJECT_INT, "int",            NULL, false},
-    {"x-bps-read-max",          OBJECT_INT, "int",            NULL, false},
-    {"x-bps-read",              OBJECT_INT, "int",            NULL, false},
-    {"x-bps-total-max-length",  OBJECT_INT, "int",            NULL, false},
-    {"x-bps-total-max",         OBJECT_INT, "int",            NULL, false},
-    {"x-bps-total",             OBJECT_INT, "int",            NULL, false},
-    {"x-bps-write-max-length",  OBJECT_INT, "int",            NULL, false},
-    {"x-bps-write-max",         OBJECT_INT, "int",            NULL, false},
-    {"x-bps-write",             OBJECT_INT, "int",            NULL, false},
-    {"x-iops-read-max-length",  OBJECT_INT, "int",            NULL, false},
-    {"x-iops-read-max",         OBJECT_INT, "int",            NULL, false},
-    {"x-iops-read",             OBJECT_INT, "int",            NULL, false},
-    {"x-iops-size",             OBJECT_INT, "int",            NULL, false},
-    {"x-iops-total-max-length", OBJECT_INT, "int",            NULL, false},
-    {"x-iops-total-max",        OBJECT_INT, "int",            NULL, false},
-    {"x-iops-total",            OBJECT_INT, "int",            NULL, false},
-    {"x-iops-write-max-length", OBJECT_INT, "int",            NULL, false},
-    {"x-iops-write-max",        OBJECT_INT, "int",            NULL, false},
-    {"x-iops-write",            OBJECT_INT, "int",            NULL, false},
-    {NULL,                      OBJECT_ANY, NULL,             NULL, false},
+    {"limits",                  OBJECT_ANY, false, "ThrottleLimits", NULL},
+    {"x-bps-read-max-length",   OBJECT_INT, false, "int",            NULL},
+    {"x-bps-read-max",          OBJECT_INT, false, "int",            NULL},
+    {"x-bps-read",              OBJECT_INT, false, "int",            NULL},
+    {"x-bps-total-max-length",  OBJECT_INT, false, "int",            NULL},
+    {"x-bps-total-max",         OBJECT_INT, false, "int",            NULL},
+    {"x-bps-total",             OBJECT_INT, false, "int",            NULL},
+    {"x-bps-write-max-length",  OBJECT_INT, false, "int",            NULL},
+    {"x-bps-write-max",         OBJECT_INT, false, "int",            NULL},
+    {"x-bps-write",             OBJECT_INT, false, "int",            NULL},
+    {"x-iops-read-max-length",  OBJECT_INT, false, "int",            NULL},
+    {"x-iops-read-max",         OBJECT_INT, false, "int",            NULL},
+    {"x-iops-read",             OBJECT_INT, false, "int",            NULL},
+    {"x-iops-size",             OBJECT_INT, false, "int",            NULL},
+    {"x-iops-total-max-length", OBJECT_INT, false, "int",            NULL},
+    {"x-iops-total-max",        OBJECT_INT, false, "int",            NULL},
+    {"x-iops-total",            OBJECT_INT, false, "int",            NULL},
+    {"x-iops-write-max-length", OBJECT_INT, false, "int",            NULL},
+    {"x-iops-write-max",        OBJECT_INT, false, "int",            NULL},
+    {"x-iops-write",            OBJECT_INT, false, "int",            NULL},
+    {NULL,                      OBJECT_ANY, false, NULL,             NULL},
 };
 
 static const ObjectProperty properties_tls_creds_anon[] = {
-    {"dir",         OBJECT_STRING, "string",                  NULL,            false},
-    {"endpoint",    OBJECT_CHOICE, "QCryptoTLSCredsEndpoint", "client server", false},
-    {"priority",    OBJECT_STRING, "string",                  NULL,            false},
-    {"verify-peer", OBJECT_BOOL,   "bool",                    NULL,            false},
-    {NULL,          OBJECT_ANY,    NULL,                      NULL,            false},
+    {"dir",         OBJECT_STRING, false, "string",                  NULL           },
+    {"endpoint",    OBJECT_CHOICE, false, "QCryptoTLSCredsEndpoint", "client server"},
+    {"priority",    OBJECT_STRING, false, "string",                  NULL           },
+    {"verify-peer", OBJECT_BOOL,   false, "bool",                    NULL           },
+    {NULL,          OBJECT_ANY,    false, NULL,                      NULL           },
 };
 
 static const ObjectProperty properties_tls_creds_psk[] = {
-    {"dir",         OBJECT_STRING, "string",                  NULL,            false},
-    {"endpoint",    OBJECT_CHOICE, "QCryptoTLSCredsEndpoint", "client server", false},
-    {"priority",    OBJECT_STRING, "string",                  NULL,            false},
-    {"username",    OBJECT_STRING, "string",                  NULL,            false},
-    {"verify-peer", OBJECT_BOOL,   "bool",                    NULL,            false},
-    {NULL,          OBJECT_ANY,    NULL,                      NULL,            false},
+    {"dir",         OBJECT_STRING, false, "string",                  NULL           },
+    {"endpoint",    OBJECT_CHOICE, false, "QCryptoTLSCredsEndpoint", "client server"},
+    {"priority",    OBJECT_STRING, false, "string",                  NULL           },
+    {"username",    OBJECT_STRING, false, "string",                  NULL           },
+    {"verify-peer", OBJECT_BOOL,   false, "bool",                    NULL           },
+    {NULL,          OBJECT_ANY,    false, NULL,                      NULL           },
 };
 
 static const ObjectProperty properties_tls_creds_x509[] = {
-    {"dir",          OBJECT_STRING, "string",                  NULL,            false},
-    {"endpoint",     OBJECT_CHOICE, "QCryptoTLSCredsEndpoint", "client server", false},
-    {"passwordid",   OBJECT_STRING, "string",                  NULL,            false},
-    {"priority",     OBJECT_STRING, "string",                  NULL,            false},
-    {"sanity-check", OBJECT_BOOL,   "bool",                    NULL,            false},
-    {"verify-peer",  OBJECT_BOOL,   "bool",                    NULL,            false},
-    {NULL,           OBJECT_ANY,    NULL,                      NULL,            false},
+    {"dir",          OBJECT_STRING, false, "string",                  NULL           },
+    {"endpoint",     OBJECT_CHOICE, false, "QCryptoTLSCredsEndpoint", "client server"},
+    {"passwordid",   OBJECT_STRING, false, "string",                  NULL           },
+    {"priority",     OBJECT_STRING, false, "string",                  NULL           },
+    {"sanity-check", OBJECT_BOOL,   false, "bool",                    NULL           },
+    {"verify-peer",  OBJECT_BOOL,   false, "bool",                    NULL           },
+    {NULL,           OBJECT_ANY,    false, NULL,                      NULL           },
 };
 
 /* Sorted as help lists them. */

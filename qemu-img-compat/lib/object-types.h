@@ -18,9 +18,9 @@ typedef enum ObjectPropertyKind {
 typedef struct ObjectProperty {
     const char *name;
     ObjectPropertyKind kind;
+    bool mandatory;
     const char *type_name; /* as help prints it */
     const char *words;     /* of CHOICE, space-separated */
-    bool mandatory;
 } ObjectProperty;
 
 typedef struct ObjectType {

@@ -28,7 +28,7 @@ static void object_free(void *data)
     Object *object = data;
 
     value_free(object->properties);
-    g_clear_pointer(&object->secret, g_bytes_unref);
+    g_bytes_unref(object->secret);
     g_free(object);
 }
 
@@ -162,8 +162,8 @@ static bool object_property_check(const ObjectProperty *row, const Value *value,
     return object_text_check(row, value_string(value), is_json, error);
 }
 
-static const ObjectProperty object_type_property = {"qom-type", OBJECT_STRING, "str", NULL, true};
-static const ObjectProperty object_id_property = {"id", OBJECT_STRING, "str", NULL, true};
+static const ObjectProperty object_type_property = {"qom-type", OBJECT_STRING, true, "str", NULL};
+static const ObjectProperty object_id_property = {"id", OBJECT_STRING, true, "str", NULL};
 
 /* Whichever unknown property QEMU names first: the order is that of a GLib hash table. */
 static bool object_unknown_check(const Value *properties, const ObjectType *type, GError **error)
@@ -200,6 +200,7 @@ static bool object_check(const Value *properties, bool is_json, GError **error)
 {
     const char *name;
     const ObjectType *type;
+    bool is_foreign;
 
     if (!object_property_check(&object_type_property, value_dict_get(properties, "qom-type"),
                                is_json, error)) {
@@ -207,14 +208,15 @@ static bool object_check(const Value *properties, bool is_json, GError **error)
     }
     name = value_dict_get_string(properties, "qom-type");
     type = object_type_find(name);
-    if ((!type || type->help_only) && !object_type_is_foreign(name)) {
+    is_foreign = object_type_is_foreign(name);
+    if (!is_foreign && (!type || type->help_only)) {
         return failure_set(error, "Parameter 'qom-type' does not accept value '%s'", name);
     }
     if (!object_property_check(&object_id_property, value_dict_get(properties, "id"), is_json,
                                error)) {
         return false;
     }
-    if (object_type_is_foreign(name)) {
+    if (is_foreign || !type) {
         return object_id_check(properties, error) &&
                failure_set(error, "invalid object type: %s", name);
     }

@@ -7,34 +7,36 @@ static const OptRow options_create_raw[] = {
     {NULL,   OPT_STRING, NULL, NULL               },
 };
 
+/* clang-format off */
 static const OptRow options_create_qcow2[] = {
-    {"encryption",             OPT_BOOL,   NULL,
-     "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)"                    },
-    {"encrypt.format",         OPT_STRING, NULL,    "Encrypt the image, format choices: 'aes', 'luks'"     },
-    {"encrypt.key-secret",     OPT_STRING, NULL,
-     "ID of secret providing qcow AES key or LUKS passphrase"                                              },
-    {"encrypt.cipher-alg",     OPT_STRING, NULL,    "Name of encryption cipher algorithm"                  },
-    {"encrypt.cipher-mode",    OPT_STRING, NULL,    "Name of encryption cipher mode"                       },
-    {"encrypt.ivgen-alg",      OPT_STRING, NULL,    "Name of IV generator algorithm"                       },
-    {"encrypt.ivgen-hash-alg", OPT_STRING, NULL,    "Name of IV generator hash algorithm"                  },
-    {"encrypt.hash-alg",       OPT_STRING, NULL,    "Name of encryption hash algorithm"                    },
-    {"encrypt.iter-time",      OPT_NUMBER, NULL,    "Time to spend in PBKDF in milliseconds"               },
-    {"cluster_size",           OPT_SIZE,   "65536", "qcow2 cluster size"                                   },
-    {"extended_l2",            OPT_BOOL,   "off",   "Extended L2 tables"                                   },
-    {"preallocation",          OPT_STRING, NULL,
-     "Preallocation mode (allowed values: off, metadata, falloc, full)"                                    },
-    {"compression_type",       OPT_STRING, "zlib",
-     "Compression method used for image cluster compression"                                               },
-    {"size",                   OPT_SIZE,   NULL,    "Virtual disk size"                                    },
-    {"compat",                 OPT_STRING, NULL,    "Compatibility level (v2 [0.10] or v3 [1.1])"          },
-    {"backing_file",           OPT_STRING, NULL,    "File name of a base image"                            },
-    {"backing_fmt",            OPT_STRING, NULL,    "Image format of the base image"                       },
-    {"data_file",              OPT_STRING, NULL,    "File name of an external data file"                   },
-    {"data_file_raw",          OPT_BOOL,   NULL,    "The external data file must stay valid as a raw image"},
-    {"lazy_refcounts",         OPT_BOOL,   "off",   "Postpone refcount updates"                            },
-    {"refcount_bits",          OPT_NUMBER, "16",    "Width of a reference count entry in bits"             },
-    {NULL,                     OPT_STRING, NULL,    NULL                                                   },
+    {"encryption", OPT_BOOL, NULL,
+     "Encrypt the image with format 'aes'. (Deprecated in favor of encrypt.format=aes)"},
+    {"encrypt.format", OPT_STRING, NULL, "Encrypt the image, format choices: 'aes', 'luks'"},
+    {"encrypt.key-secret", OPT_STRING, NULL,
+     "ID of secret providing qcow AES key or LUKS passphrase"},
+    {"encrypt.cipher-alg", OPT_STRING, NULL, "Name of encryption cipher algorithm"},
+    {"encrypt.cipher-mode", OPT_STRING, NULL, "Name of encryption cipher mode"},
+    {"encrypt.ivgen-alg", OPT_STRING, NULL, "Name of IV generator algorithm"},
+    {"encrypt.ivgen-hash-alg", OPT_STRING, NULL, "Name of IV generator hash algorithm"},
+    {"encrypt.hash-alg", OPT_STRING, NULL, "Name of encryption hash algorithm"},
+    {"encrypt.iter-time", OPT_NUMBER, NULL, "Time to spend in PBKDF in milliseconds"},
+    {"cluster_size", OPT_SIZE, "65536", "qcow2 cluster size"},
+    {"extended_l2", OPT_BOOL, "off", "Extended L2 tables"},
+    {"preallocation", OPT_STRING, NULL,
+     "Preallocation mode (allowed values: off, metadata, falloc, full)"},
+    {"compression_type", OPT_STRING, "zlib",
+     "Compression method used for image cluster compression"},
+    {"size", OPT_SIZE, NULL, "Virtual disk size"},
+    {"compat", OPT_STRING, NULL, "Compatibility level (v2 [0.10] or v3 [1.1])"},
+    {"backing_file", OPT_STRING, NULL, "File name of a base image"},
+    {"backing_fmt", OPT_STRING, NULL, "Image format of the base image"},
+    {"data_file", OPT_STRING, NULL, "File name of an external data file"},
+    {"data_file_raw", OPT_BOOL, NULL, "The external data file must stay valid as a raw image"},
+    {"lazy_refcounts", OPT_BOOL, "off", "Postpone refcount updates"},
+    {"refcount_bits", OPT_NUMBER, "16", "Width of a reference count entry in bits"},
+    {NULL, OPT_STRING, NULL, NULL},
 };
+/* clang-format on */
 
 static const OptRow options_create_qcow[] = {
     {"size",               OPT_SIZE,   NULL, "Virtual disk size"                       },
@@ -122,13 +124,15 @@ static const OptRow options_create_luks[] = {
     {NULL,              OPT_STRING, NULL, NULL                                                   },
 };
 
+/* clang-format off */
 static const OptRow options_create_file[] = {
-    {"size",             OPT_SIZE,   NULL, "Virtual disk size"                                     },
-    {"nocow",            OPT_BOOL,   NULL, "Turn off copy-on-write (valid only on btrfs)"          },
-    {"preallocation",    OPT_STRING, NULL, "Preallocation mode (allowed values: off, falloc, full)"},
-    {"extent_size_hint", OPT_SIZE,   NULL, "Extent size hint for the image file, 0 to disable"     },
-    {NULL,               OPT_STRING, NULL, NULL                                                    },
+    {"size", OPT_SIZE, NULL, "Virtual disk size"},
+    {"nocow", OPT_BOOL, NULL, "Turn off copy-on-write (valid only on btrfs)"},
+    {"preallocation", OPT_STRING, NULL, "Preallocation mode (allowed values: off, falloc, full)"},
+    {"extent_size_hint", OPT_SIZE, NULL, "Extent size hint for the image file, 0 to disable"},
+    {NULL, OPT_STRING, NULL, NULL},
 };
+/* clang-format on */
 
 static const OptRow options_create_simple[] = {
     {"size",          OPT_SIZE,   NULL, "Virtual disk size"                       },
@@ -155,23 +159,25 @@ static const OptRow options_create_gluster[] = {
     {NULL,            OPT_STRING, NULL, NULL                                                    },
 };
 
+/* clang-format off */
 static const OptRow options_amend_qcow2[] = {
-    {"encrypt.state",      OPT_STRING, NULL,  "Select new state of affected keyslots (active/inactive)"},
-    {"encrypt.keyslot",    OPT_NUMBER, NULL,  "Select a single keyslot to modify explicitly"           },
-    {"encrypt.old-secret", OPT_STRING, NULL,  "Select all keyslots that match this password"           },
+    {"encrypt.state", OPT_STRING, NULL, "Select new state of affected keyslots (active/inactive)"},
+    {"encrypt.keyslot", OPT_NUMBER, NULL, "Select a single keyslot to modify explicitly"},
+    {"encrypt.old-secret", OPT_STRING, NULL, "Select all keyslots that match this password"},
     {"encrypt.new-secret", OPT_STRING, NULL,
-     "New secret to set in the matching keyslots. Empty string to erase"                               },
-    {"encrypt.iter-time",  OPT_NUMBER, NULL,  "Time to spend in PBKDF in milliseconds"                 },
-    {"size",               OPT_SIZE,   NULL,  "Virtual disk size"                                      },
-    {"compat",             OPT_STRING, NULL,  "Compatibility level (v2 [0.10] or v3 [1.1])"            },
-    {"backing_file",       OPT_STRING, NULL,  "File name of a base image"                              },
-    {"backing_fmt",        OPT_STRING, NULL,  "Image format of the base image"                         },
-    {"data_file",          OPT_STRING, NULL,  "File name of an external data file"                     },
-    {"data_file_raw",      OPT_BOOL,   NULL,  "The external data file must stay valid as a raw image"  },
-    {"lazy_refcounts",     OPT_BOOL,   "off", "Postpone refcount updates"                              },
-    {"refcount_bits",      OPT_NUMBER, "16",  "Width of a reference count entry in bits"               },
-    {NULL,                 OPT_STRING, NULL,  NULL                                                     },
+     "New secret to set in the matching keyslots. Empty string to erase"},
+    {"encrypt.iter-time", OPT_NUMBER, NULL, "Time to spend in PBKDF in milliseconds"},
+    {"size", OPT_SIZE, NULL, "Virtual disk size"},
+    {"compat", OPT_STRING, NULL, "Compatibility level (v2 [0.10] or v3 [1.1])"},
+    {"backing_file", OPT_STRING, NULL, "File name of a base image"},
+    {"backing_fmt", OPT_STRING, NULL, "Image format of the base image"},
+    {"data_file", OPT_STRING, NULL, "File name of an external data file"},
+    {"data_file_raw", OPT_BOOL, NULL, "The external data file must stay valid as a raw image"},
+    {"lazy_refcounts", OPT_BOOL, "off", "Postpone refcount updates"},
+    {"refcount_bits", OPT_NUMBER, "16", "Width of a reference count entry in bits"},
+    {NULL, OPT_STRING, NULL, NULL},
 };
+/* clang-format on */
 
 static const OptRow options_amend_luks[] = {
     {"state",      OPT_STRING, NULL, "Select new state of affected keyslots (active/inactive)"},

@@ -20,20 +20,20 @@ static GBytes *secret_keyring_load(const Value *properties, GError **error)
     const char *text = value_string(value);
     gint32 serial = (gint32)(text ? strtol(text, NULL, 0) : value_int(value, 0));
     long length = syscall(SYS_keyctl, SECRET_KEYCTL_READ, serial, NULL, 0, 0);
-    g_autofree guint8 *bytes = NULL;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
 
     if (length < 0) {
         failure_set(error, "Unable to read serial key %08x: %s", (unsigned)serial,
                     g_strerror(errno));
         return NULL;
     }
-    bytes = g_malloc0((gsize)length + 1);
-    if (syscall(SYS_keyctl, SECRET_KEYCTL_READ, serial, bytes, length, 0) != length) {
+    g_byte_array_set_size(bytes, (guint)length);
+    if (syscall(SYS_keyctl, SECRET_KEYCTL_READ, serial, bytes->data, length, 0) != length) {
         failure_set(error, "Unable to read serial key %08x: %s", (unsigned)serial,
                     g_strerror(errno));
         return NULL;
     }
-    return g_bytes_new_take(g_steal_pointer(&bytes), (gsize)length);
+    return g_bytes_new(bytes->data, bytes->len);
 }
 
 GBytes *secret_data_load(const Value *properties, GError **error)

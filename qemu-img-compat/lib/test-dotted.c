@@ -137,23 +137,25 @@ static void test_object_syntax(void **state)
 /* `qemu-img info --image-opts INPUT`. */
 static void test_image_opts(void **state)
 {
+    /* clang-format off */
     static const struct {
         const char *input, *dict, *warnings;
     } rows[] = {
-        {"q.qcow2",                         "{\"file\": \"q.qcow2\"}",                             ""},
+        {"q.qcow2", "{\"file\": \"q.qcow2\"}", ""},
         {"driver=qcow2,file.filename=a,,b", "{\"file.filename\": \"a,b\", \"driver\": \"qcow2\"}",
-         ""                                                                                          },
-        {"driver=raw,noread-only",          "{\"driver\": \"raw\", \"read-only\": \"off\"}",
+         ""},
+        {"driver=raw,noread-only", "{\"driver\": \"raw\", \"read-only\": \"off\"}",
          "qemu-img: warning: short-form boolean option 'noread-only' deprecated\n"
-         "Please use read-only=off instead\n"                                                        },
-        {"driver=raw,delay",                "{\"driver\": \"raw\", \"delay\": \"on\"}",
+         "Please use read-only=off instead\n"},
+        {"driver=raw,delay", "{\"driver\": \"raw\", \"delay\": \"on\"}",
          "qemu-img: warning: short-form boolean option 'delay' deprecated\n"
-         "Please use nodelay=off instead\n"                                                          },
-        {"driver=raw,nodelay",              "{\"driver\": \"raw\", \"delay\": \"off\"}",
+         "Please use nodelay=off instead\n"},
+        {"driver=raw,nodelay", "{\"driver\": \"raw\", \"delay\": \"off\"}",
          "qemu-img: warning: short-form boolean option 'nodelay' deprecated\n"
-         "Please use nodelay=on instead\n"                                                           },
-        {"driver=raw,id=x",                 "{\"driver\": \"raw\", \"id\": \"x\"}",                ""},
+         "Please use nodelay=on instead\n"},
+        {"driver=raw,id=x", "{\"driver\": \"raw\", \"id\": \"x\"}", ""},
     };
+    /* clang-format on */
     g_autoptr(GString) warnings = g_string_new(NULL);
     g_autoptr(GError) error = NULL;
 

@@ -20,30 +20,32 @@
 
 static void test_resolve(void **state)
 {
+    /* clang-format off */
     static const struct {
         bool image_opts;
         const char *format, *input, *expected;
     } rows[] = {
-        {false, NULL,    "x",                                                               "{\"file\": " FILE_X "}"                       },
-        {false, NULL,    "file:x",                                                          "{\"file\": " FILE_X "}"                       },
-        {false, "qcow2", "x",                                                               "{\"driver\": \"qcow2\", \"file\": " FILE_X "}"},
-        {false, "file",  "file:x",                                                          FILE_X                                         },
-        {false, NULL,    "null-co://",                                                      "{\"file\": {\"driver\": \"null-co\"}}"        },
-        {false, NULL,    "json:{'driver':'qcow2','file':{'driver':'file','filename':'x'}}",
-         "{\"driver\": \"qcow2\", \"file\": " FILE_X "}"                                                                                   },
-        {false, NULL,    "json:{'file.filename':'file:x'}",
-         "{\"file\": {\"driver\": \"file\", \"filename\": \"file:x\"}}"                                                                    },
-        {false, "raw",   "json:{'driver':'qcow2','file.filename':'x'}",
-         "{\"driver\": \"raw\", \"file\": " FILE_X "}"                                                                                     },
-        {false, NULL,    "json:{'driver':5,'file.filename':'x'}",                           "{\"file\": " FILE_X "}"                       },
-        {false, NULL,    "json:{'driver':'raw','offset':512,'file.filename':'x'}",
-         "{\"offset\": 512, \"driver\": \"raw\", \"file\": " FILE_X "}"                                                                    },
-        {true,  NULL,    "driver=raw,offset=1k,file.filename=x",
-         "{\"offset\": \"1k\", \"driver\": \"raw\", \"file\": " FILE_X "}"                                                                 },
-        {true,  NULL,    "driver=raw,file.driver=qcow2,file.file.filename=x",
-         "{\"driver\": \"raw\", \"file\": {\"driver\": \"qcow2\", \"file\": " FILE_X "}}"                                                  },
-        {true,  NULL,    "driver=null-co,size=1M",                                          "{\"driver\": \"null-co\", \"size\": \"1M\"}"  },
+        {false, NULL, "x", "{\"file\": " FILE_X "}"},
+        {false, NULL, "file:x", "{\"file\": " FILE_X "}"},
+        {false, "qcow2", "x", "{\"driver\": \"qcow2\", \"file\": " FILE_X "}"},
+        {false, "file", "file:x", FILE_X},
+        {false, NULL, "null-co://", "{\"file\": {\"driver\": \"null-co\"}}"},
+        {false, NULL, "json:{'driver':'qcow2','file':{'driver':'file','filename':'x'}}",
+         "{\"driver\": \"qcow2\", \"file\": " FILE_X "}"},
+        {false, NULL, "json:{'file.filename':'file:x'}",
+         "{\"file\": {\"driver\": \"file\", \"filename\": \"file:x\"}}"},
+        {false, "raw", "json:{'driver':'qcow2','file.filename':'x'}",
+         "{\"driver\": \"raw\", \"file\": " FILE_X "}"},
+        {false, NULL, "json:{'driver':5,'file.filename':'x'}", "{\"file\": " FILE_X "}"},
+        {false, NULL, "json:{'driver':'raw','offset':512,'file.filename':'x'}",
+         "{\"offset\": 512, \"driver\": \"raw\", \"file\": " FILE_X "}"},
+        {true, NULL, "driver=raw,offset=1k,file.filename=x",
+         "{\"offset\": \"1k\", \"driver\": \"raw\", \"file\": " FILE_X "}"},
+        {true, NULL, "driver=raw,file.driver=qcow2,file.file.filename=x",
+         "{\"driver\": \"raw\", \"file\": {\"driver\": \"qcow2\", \"file\": " FILE_X "}}"},
+        {true, NULL, "driver=null-co,size=1M", "{\"driver\": \"null-co\", \"size\": \"1M\"}"},
     };
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -60,47 +62,47 @@ static void test_resolve(void **state)
 
 static void test_errors(void **state)
 {
+    /* clang-format off */
     static const struct {
         bool image_opts, force_share;
         const char *format, *input, *error;
     } rows[] = {
-        {false, false, NULL,     "",                                                             "The 'file' block driver requires a file name"            },
-        {false, false, NULL,     "file:",                                                        "The 'file' block driver requires a file name"            },
-        {false, false, NULL,     "nosuch:foo",                                                   "Unknown protocol 'nosuch'"                               },
-        {false, false, NULL,     "null-co:",
-         "The only allowed filename for this driver is "
-         "'null-co://'"                                                                                                                                    },
-        {false, false, "nosuch", "x",                                                            "Unknown driver 'nosuch'"                                 },
-        {false, false, NULL,     "json:",                                                        "Could not parse the JSON options: Expecting a JSON value"},
-        {false, false, NULL,     "json:{",
-         "Could not parse the JSON options: JSON parse error, premature EOI"                                                                               },
-        {false, false, NULL,     "json:[]",                                                      "Invalid JSON object given"                               },
-        {false, false, NULL,     "json:{}",                                                      "Must specify either driver or file"                      },
-        {false, false, NULL,     "json:{\"driver\":\"raw\"}",
-         "A block device must be specified for \"file\""                                                                                                   },
-        {false, false, NULL,     "json:{\"driver\":\"qcow2\",\"file\":{}}",
-         "A block device must be specified for \"file\""                                                                                                   },
-        {false, false, NULL,     "json:{\"driver\":\"qcow2\",\"file\":null}",
-         "A block device must be specified for \"file\""                                                                                                   },
-        {false, false, NULL,     "json:{\"driver\":\"qcow2\",\"filename\":\"x\"}",
-         "A block device must be specified for \"file\""                                                                                                   },
-        {false, false, NULL,     "json:{\"filename\":\"x\"}",                                    "Must specify either driver or file"                      },
-        {false, false, NULL,     "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\"}}",
-         "The 'file' block driver requires a file name"                                                                                                    },
-        {false, false, NULL,
-         "json:{\"driver\":\"qcow2\",\"file.driver\":\"file\","
-         "\"file.filename\":5}",                                                                 "The 'file' block driver requires a file name"            },
-        {false, false, NULL,     "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"nosuch\"}}",
-         "Unknown driver 'nosuch'"                                                                                                                         },
-        {false, false, NULL,     "json:{\"file\":\"q\"}",                                        "Cannot find device='q' nor node-name='q'"                },
-        {true,  false, NULL,     "q",                                                            "Cannot find device='q' nor node-name='q'"                },
-        {true,  false, NULL,     "",                                                             "Must specify either driver or file"                      },
-        {true,  false, NULL,     "driver=nosuch,file=x",                                         "Unknown driver 'nosuch'"                                 },
-        {true,  false, NULL,     "filename=q",                                                   "Must specify either driver or file"                      },
-        {true,  false, NULL,     "driver=raw,file.0=x",                                          "Must specify either driver or file"                      },
-        {true,  false, NULL,     "driver=qcow2,file.filename=q,file=x",
-         "Cannot reference an existing block device with additional options or a new filename"                                                             },
+        {false, false, NULL, "", "The 'file' block driver requires a file name"},
+        {false, false, NULL, "file:", "The 'file' block driver requires a file name"},
+        {false, false, NULL, "nosuch:foo", "Unknown protocol 'nosuch'"},
+        {false, false, NULL, "null-co:", "The only allowed filename for this driver is "
+         "'null-co://'"},
+        {false, false, "nosuch", "x", "Unknown driver 'nosuch'"},
+        {false, false, NULL, "json:", "Could not parse the JSON options: Expecting a JSON value"},
+        {false, false, NULL, "json:{",
+         "Could not parse the JSON options: JSON parse error, premature EOI"},
+        {false, false, NULL, "json:[]", "Invalid JSON object given"},
+        {false, false, NULL, "json:{}", "Must specify either driver or file"},
+        {false, false, NULL, "json:{\"driver\":\"raw\"}",
+         "A block device must be specified for \"file\""},
+        {false, false, NULL, "json:{\"driver\":\"qcow2\",\"file\":{}}",
+         "A block device must be specified for \"file\""},
+        {false, false, NULL, "json:{\"driver\":\"qcow2\",\"file\":null}",
+         "A block device must be specified for \"file\""},
+        {false, false, NULL, "json:{\"driver\":\"qcow2\",\"filename\":\"x\"}",
+         "A block device must be specified for \"file\""},
+        {false, false, NULL, "json:{\"filename\":\"x\"}", "Must specify either driver or file"},
+        {false, false, NULL, "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\"}}",
+         "The 'file' block driver requires a file name"},
+        {false, false, NULL, "json:{\"driver\":\"qcow2\",\"file.driver\":\"file\","
+         "\"file.filename\":5}", "The 'file' block driver requires a file name"},
+        {false, false, NULL, "json:{\"driver\":\"qcow2\",\"file\":{\"driver\":\"nosuch\"}}",
+         "Unknown driver 'nosuch'"},
+        {false, false, NULL, "json:{\"file\":\"q\"}", "Cannot find device='q' nor node-name='q'"},
+        {true, false, NULL, "q", "Cannot find device='q' nor node-name='q'"},
+        {true, false, NULL, "", "Must specify either driver or file"},
+        {true, false, NULL, "driver=nosuch,file=x", "Unknown driver 'nosuch'"},
+        {true, false, NULL, "filename=q", "Must specify either driver or file"},
+        {true, false, NULL, "driver=raw,file.0=x", "Must specify either driver or file"},
+        {true, false, NULL, "driver=qcow2,file.filename=q,file=x",
+         "Cannot reference an existing block device with additional options or a new filename"},
     };
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -177,33 +179,35 @@ static void test_filename(void **state)
 
 static void test_options(void **state)
 {
+    /* clang-format off */
     static const struct {
         const char *node, *options, *error;
     } rows[] = {
-        {"{'driver':'raw','offset':'1k','size':512}",                          "{\"offset\": 1024, \"size\": 512}", NULL                                         },
-        {"{'driver':'raw','offset':null}",                                     "{}",                                NULL                                         },
+        {"{'driver':'raw','offset':'1k','size':512}", "{\"offset\": 1024, \"size\": 512}", NULL},
+        {"{'driver':'raw','offset':null}", "{}", NULL},
         {"{'driver':'qcow2','lazy-refcounts':'yes','encrypt.key-secret':'k'}",
-         "{\"lazy-refcounts\": true, \"encrypt.key-secret\": \"k\"}",                                               NULL                                         },
-        {"{'driver':'raw','offset':1.5}",                                      NULL,
+         "{\"lazy-refcounts\": true, \"encrypt.key-secret\": \"k\"}", NULL},
+        {"{'driver':'raw','offset':1.5}", NULL,
          "Parameter 'offset' expects a non-negative number below 2^64\n"
          "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
-         "and exabytes, respectively."                                                                                                                           },
-        {"{'driver':'raw','read-only':'x'}",                                   NULL,                                "Parameter 'read-only' expects 'on' or 'off'"},
-        {"{'driver':'raw','node-name':'1foo'}",                                NULL,                                "Invalid node-name: '1foo'"                  },
-        {"{'driver':'raw','node-name':''}",                                    NULL,                                "Invalid node-name: ''"                      },
-        {"{'driver':'raw','discard':'x'}",                                     NULL,                                "Invalid discard option"                     },
-        {"{'driver':'raw','detect-zeroes':'x'}",                               NULL,                                "invalid parameter value: x"                 },
-        {"{'driver':'raw','detect-zeroes':'unmap'}",                           NULL,
+         "and exabytes, respectively."},
+        {"{'driver':'raw','read-only':'x'}", NULL, "Parameter 'read-only' expects 'on' or 'off'"},
+        {"{'driver':'raw','node-name':'1foo'}", NULL, "Invalid node-name: '1foo'"},
+        {"{'driver':'raw','node-name':''}", NULL, "Invalid node-name: ''"},
+        {"{'driver':'raw','discard':'x'}", NULL, "Invalid discard option"},
+        {"{'driver':'raw','detect-zeroes':'x'}", NULL, "invalid parameter value: x"},
+        {"{'driver':'raw','detect-zeroes':'unmap'}", NULL,
          "setting detect-zeroes to unmap is not allowed without setting discard operation to "
-         "unmap"                                                                                                                                                 },
-        {"{'driver':'file','locking':'x'}",                                    NULL,                                "invalid parameter value: x"                 },
-        {"{'driver':'file','aio-max-batch':'x'}",                              NULL,
-         "Parameter 'aio-max-batch' expects a number"                                                                                                            },
-        {"{'driver':'vpc','force_size_calc':'x'}",                             NULL,                                "Invalid size calculation mode: 'x'"         },
-        {"{'driver':'qcow2','overlap-check':'x'}",                             NULL,
+         "unmap"},
+        {"{'driver':'file','locking':'x'}", NULL, "invalid parameter value: x"},
+        {"{'driver':'file','aio-max-batch':'x'}", NULL,
+         "Parameter 'aio-max-batch' expects a number"},
+        {"{'driver':'vpc','force_size_calc':'x'}", NULL, "Invalid size calculation mode: 'x'"},
+        {"{'driver':'qcow2','overlap-check':'x'}", NULL,
          "Unsupported value 'x' for qcow2 option 'overlap-check'. Allowed are any of the "
-         "following: none, constant, cached, all"                                                                                                                },
+         "following: none, constant, cached, all"},
     };
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -224,23 +228,27 @@ static void test_options(void **state)
 
 static void test_unknown_options(void **state)
 {
+    /* clang-format off */
     static const struct {
         const char *node, *without_backing, *with_backing;
     } rows[] = {
-        {"{'driver':'raw','offset':1,'file':{}}",       "",                                                      ""                                                      },
-        {"{'driver':'qcow2','backing':null}",           "",                                                      ""                                                      },
-        {"{'driver':'qcow2','data-file.filename':'x'}", "",                                                      ""                                                      },
+        {"{'driver':'raw','offset':1,'file':{}}", "", ""},
+        {"{'driver':'qcow2','backing':null}", "", ""},
+        {"{'driver':'qcow2','data-file.filename':'x'}", "", ""},
         {"{'driver':'qcow2','bar':1,'foo':2}",
-         "Block format 'qcow2' does not support the option 'bar'",                                               "Block format 'qcow2' does not support the option 'bar'"},
+         "Block format 'qcow2' does not support the option 'bar'",
+         "Block format 'qcow2' does not support the option 'bar'"},
         {"{'driver':'file','filename':'x','foo':2}",
-         "Block protocol 'file' doesn't support the option 'foo'",                                               "Block protocol 'file' doesn't support the option 'foo'"},
-        {"{'driver':'vdi','size':2}",                   "Block format 'vdi' does not support the option 'size'",
-         "Block format 'vdi' does not support the option 'size'"                                                                                                         },
+         "Block protocol 'file' doesn't support the option 'foo'",
+         "Block protocol 'file' doesn't support the option 'foo'"},
+        {"{'driver':'vdi','size':2}", "Block format 'vdi' does not support the option 'size'",
+         "Block format 'vdi' does not support the option 'size'"},
         {"{'driver':'qcow2','backing.driver':'raw'}",
-         "Block format 'qcow2' does not support the option 'backing.driver'",                                    ""                                                      },
+         "Block format 'qcow2' does not support the option 'backing.driver'", ""},
         {"{'driver':'qcow2','backing':'x'}",
-         "Block format 'qcow2' does not support the option 'backing'",                                           ""                                                      },
+         "Block format 'qcow2' does not support the option 'backing'", ""},
     };
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -259,23 +267,25 @@ static void test_unknown_options(void **state)
 /* `qemu-img map --image-opts driver=...,file.filename=x,...`. */
 static void test_backing(void **state)
 {
+    /* clang-format off */
     static const struct {
         const char *node, *name, *format, *expected, *error;
     } rows[] = {
-        {"{'driver':'qcow2'}",                             NULL, NULL,  NULL,                                          NULL},
-        {"{'driver':'qcow2'}",                             "x",  "raw", "{\"driver\": \"raw\", \"file\": " FILE_X "}", NULL},
-        {"{'driver':'qcow2','backing':null}",              "x",  "raw", NULL,                                          NULL},
-        {"{'driver':'qcow2','backing.driver':'qcow2'}",    "x",  "raw",
-         "{\"driver\": \"qcow2\", \"file\": " FILE_X "}",                                                              NULL},
-        {"{'driver':'qcow2','backing.file.filename':'x'}", "y",  "raw",
-         "{\"driver\": \"raw\", \"file\": " FILE_X "}",                                                                NULL},
-        {"{'driver':'qcow2','backing':'b'}",               "x",  "raw", NULL,
-         "Could not open backing file: Cannot find device='b' nor node-name='b'"                                           },
-        {"{'driver':'qcow2','backing.foo':'x'}",           NULL, NULL,  NULL,
-         "Could not open backing file: Must specify either driver or file"                                                 },
-        {"{'driver':'vdi','backing.file.filename':'x'}",   NULL, NULL,  NULL,
-         "Driver doesn't support backing files"                                                                            },
+        {"{'driver':'qcow2'}", NULL, NULL, NULL, NULL},
+        {"{'driver':'qcow2'}", "x", "raw", "{\"driver\": \"raw\", \"file\": " FILE_X "}", NULL},
+        {"{'driver':'qcow2','backing':null}", "x", "raw", NULL, NULL},
+        {"{'driver':'qcow2','backing.driver':'qcow2'}", "x", "raw",
+         "{\"driver\": \"qcow2\", \"file\": " FILE_X "}", NULL},
+        {"{'driver':'qcow2','backing.file.filename':'x'}", "y", "raw",
+         "{\"driver\": \"raw\", \"file\": " FILE_X "}", NULL},
+        {"{'driver':'qcow2','backing':'b'}", "x", "raw", NULL,
+         "Could not open backing file: Cannot find device='b' nor node-name='b'"},
+        {"{'driver':'qcow2','backing.foo':'x'}", NULL, NULL, NULL,
+         "Could not open backing file: Must specify either driver or file"},
+        {"{'driver':'vdi','backing.file.filename':'x'}", NULL, NULL, NULL,
+         "Driver doesn't support backing files"},
     };
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

@@ -18,31 +18,33 @@ static Opts *opts_of(const char *format)
 
 static void test_errors(void **state)
 {
+    /* clang-format off */
     static const struct {
         const char *format, *options, *error;
     } rows[] = {
         {"qcow2", "cluster_size=foo",
          "Parameter 'cluster_size' expects a non-negative number below 2^64\n"
          "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
-         "and exabytes, respectively."                                                                               },
+         "and exabytes, respectively."},
         {"qcow2", "cluster_size=64k,,x",
          "Parameter 'cluster_size' expects a non-negative number below 2^64\n"
          "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
-         "and exabytes, respectively."                                                                               },
-        {"qcow2", "cluster_size=20E",                      "Value '20E' is out of range for parameter 'cluster_size'"},
-        {"raw",   "size=-1",                               "Value '-1' is out of range for parameter 'size'"         },
-        {"qcow2", "refcount_bits=foo",                     "Parameter 'refcount_bits' expects a number"              },
+         "and exabytes, respectively."},
+        {"qcow2", "cluster_size=20E", "Value '20E' is out of range for parameter 'cluster_size'"},
+        {"raw", "size=-1", "Value '-1' is out of range for parameter 'size'"},
+        {"qcow2", "refcount_bits=foo", "Parameter 'refcount_bits' expects a number"},
         {"qcow2", "refcount_bits=99999999999999999999999",
-         "Value '99999999999999999999999' is too large for parameter 'refcount_bits'"                                },
-        {"qcow2", "lazy_refcounts=foo",                    "Parameter 'lazy_refcounts' expects 'on' or 'off'"        },
-        {"qcow2", "lazy_refcounts=yes,foo=1",              "Invalid parameter 'foo'"                                 },
-        {"qcow2", "help=1",                                "Invalid parameter 'help'"                                },
-        {"qcow2", "nohelp",                                "Invalid parameter 'help'"                                },
-        {"raw",   "=5",                                    "Invalid parameter ''"                                    },
-        {"raw",   "no",                                    "Invalid parameter ''"                                    },
-        {"raw",   "nocow",                                 "Invalid parameter 'cow'"                                 },
-        {"raw",   "backing_file=foo",                      "Invalid parameter 'backing_file'"                        },
+         "Value '99999999999999999999999' is too large for parameter 'refcount_bits'"},
+        {"qcow2", "lazy_refcounts=foo", "Parameter 'lazy_refcounts' expects 'on' or 'off'"},
+        {"qcow2", "lazy_refcounts=yes,foo=1", "Invalid parameter 'foo'"},
+        {"qcow2", "help=1", "Invalid parameter 'help'"},
+        {"qcow2", "nohelp", "Invalid parameter 'help'"},
+        {"raw", "=5", "Invalid parameter ''"},
+        {"raw", "no", "Invalid parameter ''"},
+        {"raw", "nocow", "Invalid parameter 'cow'"},
+        {"raw", "backing_file=foo", "Invalid parameter 'backing_file'"},
     };
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -56,34 +58,35 @@ static void test_errors(void **state)
 
 static void test_line(void **state)
 {
+    /* clang-format off */
     static const struct {
         const char *format, *options, *line;
     } rows[] = {
-        {"raw",       "size=1M",                                 "size=1048576"                                },
-        {"raw",       "size=1M,id=foo",                          "size=1048576"                                },
-        {"raw",       "size=1M,nonocow",                         "size=1048576 nocow=off"                      },
-        {"qcow2",     "size=1M,lazy_refcounts,nolazy_refcounts",
+        {"raw", "size=1M", "size=1048576"},
+        {"raw", "size=1M,id=foo", "size=1048576"},
+        {"raw", "size=1M,nonocow", "size=1048576 nocow=off"},
+        {"qcow2", "size=1M,lazy_refcounts,nolazy_refcounts",
          "cluster_size=65536 extended_l2=off compression_type=zlib size=1048576 "
-         "lazy_refcounts=off refcount_bits=16"                                                                 },
-        {"qcow2",
-         "lazy_refcounts=y,cluster_size=4k,cluster_size=8k,size=1M,backing_file=a,,b,"
-         "backing_fmt=raw",                                      "cluster_size=8192 extended_l2=off compression_type=zlib size=1048576 "
-         "backing_file=a,,b backing_fmt=raw lazy_refcounts=y refcount_bits=16"      },
-        {"qcow2",     "size=1M,refcount_bits= 0x10",
+         "lazy_refcounts=off refcount_bits=16"},
+        {"qcow2", "lazy_refcounts=y,cluster_size=4k,cluster_size=8k,size=1M,backing_file=a,,b,"
+         "backing_fmt=raw", "cluster_size=8192 extended_l2=off compression_type=zlib size=1048576 "
+         "backing_file=a,,b backing_fmt=raw lazy_refcounts=y refcount_bits=16"},
+        {"qcow2", "size=1M,refcount_bits= 0x10",
          "cluster_size=65536 extended_l2=off compression_type=zlib size=1048576 "
-         "lazy_refcounts=off refcount_bits=16"                                                                 },
-        {"qcow2",     "size=1M,refcount_bits=-1",
+         "lazy_refcounts=off refcount_bits=16"},
+        {"qcow2", "size=1M,refcount_bits=-1",
          "cluster_size=65536 extended_l2=off compression_type=zlib size=1048576 "
-         "lazy_refcounts=off refcount_bits=-1"                                                                 },
-        {"qcow",      "size=1M",                                 "size=1048576"                                },
-        {"qed",       "size=1M",                                 "size=1048576 cluster_size=65536"             },
-        {"vmdk",      "size=1M",                                 "size=1048576 compat6=off hwversion=undefined"},
-        {"vdi",       "size=1M",                                 "size=1048576 static=off"                     },
-        {"vpc",       "size=1M",                                 "size=1048576"                                },
-        {"vhdx",      "size=1M",                                 "size=1048576 log_size=1048576 block_size=0"  },
-        {"parallels", "size=1M",                                 "size=1048576 cluster_size=1048576"           },
-        {"luks",      "size=1M",                                 "size=1048576"                                },
+         "lazy_refcounts=off refcount_bits=-1"},
+        {"qcow", "size=1M", "size=1048576"},
+        {"qed", "size=1M", "size=1048576 cluster_size=65536"},
+        {"vmdk", "size=1M", "size=1048576 compat6=off hwversion=undefined"},
+        {"vdi", "size=1M", "size=1048576 static=off"},
+        {"vpc", "size=1M", "size=1048576"},
+        {"vhdx", "size=1M", "size=1048576 log_size=1048576 block_size=0"},
+        {"parallels", "size=1M", "size=1048576 cluster_size=1048576"},
+        {"luks", "size=1M", "size=1048576"},
     };
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

@@ -12,11 +12,13 @@
 static void test_order(void **state)
 {
     /* The members of a qcow2 image's "data" and of the whole record, each in printed order. */
+    /* clang-format off */
     static const char *const rows[][10] = {
-        {"compat",    "compression-type", "lazy-refcounts", "refcount-bits", "corrupt",         "extended-l2"},
-        { "virtual-size", "filename",     "cluster-size",         "format",   "actual-size", "format-specific",
+        {"compat", "compression-type", "lazy-refcounts", "refcount-bits", "corrupt", "extended-l2"},
+        {"virtual-size", "filename", "cluster-size", "format", "actual-size", "format-specific",
          "dirty-flag"},
     };
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
