@@ -310,7 +310,7 @@ Value *keyval_image_opts_parse(const char *text, GString *warnings, GError **err
         OptPair pair;
 
         opt_pair_next(&text, implied_name, &pair);
-        if (pair.is_flag) {
+        if (pair.is_flag && !opt_pair_is_help(&pair)) {
             opt_pair_warn(&pair, warnings);
         }
         if (!g_str_equal(pair.name, "id")) {

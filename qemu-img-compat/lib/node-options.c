@@ -74,7 +74,23 @@ static bool node_choices_check(const Opts *opts, const char *driver, GError **er
     return true;
 }
 
-static bool node_common_check(const Value *node, GError **error)
+Value *node_inherit(const Value *node, const Value *above)
+{
+    static const char *const names[] = {"cache.direct", "cache.no-flush", "force-share",
+                                        "read-only"};
+    Value *whole = value_copy(node);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        const Value *value = value_dict_get(above, names[i]);
+
+        if (value && !value_dict_has(whole, names[i])) {
+            value_dict_put(whole, names[i], value_copy(value));
+        }
+    }
+    return whole;
+}
+
+bool node_common_check(const Value *node, GError **error)
 {
     g_autoptr(Opts) opts = node_options_absorb(node, node_common_rows, error);
     const char *name;

@@ -6,6 +6,12 @@
 #include "failure.h"
 #include "value.h"
 
+/* A copy of the node with those options that it takes over from the one above (or NULL). */
+Value *node_inherit(const Value *node, const Value *above);
+
+/* Checks the values of the options that every node has. */
+bool node_common_check(const Value *node, GError **error);
+
 /*
  * The options of the node's driver (not those that every node has) with their types: text, bool,
  * uint. Also checks the values of those that every node has. NULL with the error in the

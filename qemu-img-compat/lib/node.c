@@ -8,6 +8,7 @@
 #include "json-parse.h"
 #include "keyval.h"
 #include "name.h"
+#include "node-options.h"
 
 enum {
     NODE_NESTING_MAX = 64, /* nodes stacked by "file.file.file..." */
@@ -18,6 +19,7 @@ typedef struct NodeRequest {
     bool is_file;        /* it is the "file" of another node: never probed */
     bool parse_filename; /* prefixes in the name mean something */
     int level;
+    const Value *above; /* the options of the node above, or NULL */
     GString *warnings;
 } NodeRequest;
 
@@ -95,7 +97,19 @@ static bool node_protocol_fill(Value *options, const Driver *driver, const NodeR
         !node_filename_parse(driver, options, error)) {
         return false;
     }
-    filename = value_dict_get_string(options, "filename");
+    return true;
+}
+
+/* What the reference looks at before it opens a protocol node. */
+static bool node_protocol_check(const Value *options, const NodeRequest *request, GError **error)
+{
+    const Driver *driver = driver_find(value_dict_get_string(options, "driver"));
+    const char *filename = value_dict_get_string(options, "filename");
+    g_autoptr(Value) whole = node_inherit(options, request->above);
+
+    if (!node_common_check(whole, error)) {
+        return false;
+    }
     if (driver->needs_filename && (!filename || !*filename)) {
         return failure_set(error, "The '%s' block driver requires a file name", driver->name);
     }
@@ -114,15 +128,34 @@ static bool node_reference_fail(const char *reference, bool has_more, GError **e
     return failure_set(error, "Cannot find device='%s' nor node-name='%s'", reference, reference);
 }
 
+/* The options are looked at first; of raw also its own ones. */
+static bool node_file_missing(const Value *options, const Driver *driver, GError **error)
+{
+    g_autoptr(Value) own = NULL;
+
+    if (!node_common_check(options, error)) {
+        return false;
+    }
+    if (g_str_equal(driver->name, "raw")) {
+        own = node_options_typed(options, error);
+        if (!own) {
+            return false;
+        }
+    }
+    return failure_set(error, "A block device must be specified for \"file\"");
+}
+
 /* The node under "file": options "file.*" and the name that the whole was given. */
 static bool node_file_fill(Value *options, const Driver *driver, const NodeRequest *request,
                            GError **error)
 {
     g_autoptr(Value) file_options = dotted_subdict_take(options, "file");
     g_autoptr(Value) file = value_dict_steal(options, "file");
+    g_autoptr(Value) whole = node_inherit(options, request->above);
     const char *reference = value_string(file);
     bool has_more = request->filename || value_dict_size(file_options);
-    NodeRequest below = {request->filename, true, true, request->level + 1, request->warnings};
+    NodeRequest below = {request->filename,  true,  true,
+                         request->level + 1, whole, request->warnings};
     Value *node;
 
     if (reference) {
@@ -138,8 +171,7 @@ static bool node_file_fill(Value *options, const Driver *driver, const NodeReque
     if (!driver) {
         return failure_set(error, "Must specify either driver or file");
     }
-    return driver->kind == DRIVER_OTHER ||
-           failure_set(error, "A block device must be specified for \"file\"");
+    return driver->kind == DRIVER_OTHER || node_file_missing(whole, driver, error);
 }
 
 static void node_backing_normalise(Value *options, GString *warnings)
@@ -181,7 +213,11 @@ static Value *node_resolve(Value *options, const NodeRequest *request, GError **
         value_dict_del(node, "driver");
     }
     if (driver ? driver_is_protocol(driver) : request->is_file) {
-        return node_protocol_fill(node, driver, &inner, error) ? g_steal_pointer(&node) : NULL;
+        if (!node_protocol_fill(node, driver, &inner, error)) {
+            return NULL;
+        }
+        node_backing_normalise(node, request->warnings);
+        return node_protocol_check(node, request, error) ? g_steal_pointer(&node) : NULL;
     }
     node_backing_normalise(node, request->warnings);
     return node_file_fill(node, driver, &inner, error) ? g_steal_pointer(&node) : NULL;
@@ -190,7 +226,7 @@ static Value *node_resolve(Value *options, const NodeRequest *request, GError **
 Value *node_from_name(const char *name, const char *format, GString *warnings, GError **error)
 {
     Value *options = value_new_dict();
-    NodeRequest request = {name, false, true, 0, warnings};
+    NodeRequest request = {name, false, true, 0, NULL, warnings};
 
     if (format) {
         value_dict_put_string(options, "driver", format);
@@ -206,7 +242,7 @@ Value *node_backing(const Value *node, const char *name, const char *format, GSt
     const Value *backing = value_dict_get(node, "backing");
     const char *reference = value_string(backing);
     const char *driver = value_dict_get_string(node, "driver");
-    NodeRequest request = {name, false, true, 0, warnings};
+    NodeRequest request = {name, false, true, 0, NULL, warnings};
     Value *resolved;
 
     if (backing && value_kind(backing) == VALUE_NULL) {
@@ -261,7 +297,7 @@ static Value *node_image_opts_parse(const char *text, bool force_share, Report *
 Value *node_from_argument(const char *argument, bool image_opts, const char *format,
                           bool force_share, Report *report)
 {
-    NodeRequest request = {image_opts ? NULL : argument, false, true, 0, report->err};
+    NodeRequest request = {image_opts ? NULL : argument, false, true, 0, NULL, report->err};
     GError *error = NULL;
     Value *options;
     Value *node;

@@ -153,6 +153,7 @@ static void test_image_opts(void **state)
         {"driver=raw,nodelay", "{\"driver\": \"raw\", \"delay\": \"off\"}",
          "qemu-img: warning: short-form boolean option 'nodelay' deprecated\n"
          "Please use nodelay=on instead\n"},
+        {"driver=raw,help", "{\"driver\": \"raw\", \"help\": \"on\"}", ""},
         {"driver=raw,id=x", "{\"driver\": \"raw\", \"id\": \"x\"}", ""},
     };
     /* clang-format on */

@@ -99,6 +99,16 @@ static void test_errors(void **state)
         {true, false, NULL, "driver=nosuch,file=x", "Unknown driver 'nosuch'"},
         {true, false, NULL, "filename=q", "Must specify either driver or file"},
         {true, false, NULL, "driver=raw,file.0=x", "Must specify either driver or file"},
+        {true, false, NULL, "offset=x,driver=raw,filename=raw",
+         "Parameter 'offset' expects a non-negative number below 2^64\n"
+         "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n"
+         "and exabytes, respectively."},
+        {true, false, NULL, "file.filename=x,force-share=q,file.locking=z",
+         "Parameter 'force-share' expects 'on' or 'off'"},
+        {true, false, NULL, "force-share=z,file.driver=qcow2,file.filename=x",
+         "Parameter 'force-share' expects 'on' or 'off'"},
+        {true, false, NULL, "file.filename=x,read-only=q",
+         "Parameter 'read-only' expects 'on' or 'off'"},
         {true, false, NULL, "driver=qcow2,file.filename=q,file=x",
          "Cannot reference an existing block device with additional options or a new filename"},
     };
