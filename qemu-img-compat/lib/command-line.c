@@ -6,6 +6,7 @@
 
 #include "command-check.h"
 #include "getopt-scan.h"
+#include "opts.h"
 #include "usage.h"
 
 void command_line_usage_error(Report *report, const char *command, const char *message)
@@ -85,30 +86,68 @@ static bool command_scan(CommandLine *line, GetoptScan *scan, Report *report)
     }
 }
 
+static const OptRow command_trace_rows[] = {
+    {"enable", OPT_STRING, NULL, NULL},
+    {"events", OPT_STRING, NULL, NULL},
+    {"file",   OPT_STRING, NULL, NULL},
+    {NULL,     OPT_STRING, NULL, NULL},
+};
+
+/* There is nothing to trace here: well-formed requests are granted, the list of events is empty. */
+static bool command_trace_take(const char *text, Report *report)
+{
+    const OptRow *tables[] = {command_trace_rows, NULL};
+    g_autoptr(Opts) opts = opts_new(tables);
+    const char *implied_name = "enable";
+    GError *error = NULL;
+    bool ok = !opts_text_wants_help(text);
+
+    while (ok && *text) {
+        OptPair pair;
+
+        opt_pair_next(&text, implied_name, &pair);
+        ok = opts_set(opts, pair.name, pair.text, &error);
+        opt_pair_clear(&pair);
+        implied_name = NULL;
+    }
+    if (error) {
+        report_failure(report, error);
+    }
+    return ok;
+}
+
+/* Takes an option that stands before the command; false: the run ends here. */
+static bool command_standard_take(const GetoptScan *scan, Report *report)
+{
+    if (scan->id == 'h') {
+        usage_append(report->out);
+        return false;
+    }
+    if (scan->id == 'V') {
+        usage_version_append(report->out);
+        return false;
+    }
+    return command_trace_take(scan->argument, report);
+}
+
 /* The options before the command; returns the index of its name in arguments, or -1. */
 static int command_standard_scan(int count, char *const *arguments, Report *report)
 {
     GetoptScan scan;
-    int index = -1;
     GetoptResult result;
+    int index = -1;
 
     getopt_scan_init(&scan, &command_standard, count, arguments);
     do {
         result = getopt_scan_next(&scan);
-        if (result == GETOPT_OPTION && scan.id == 'h') {
-            usage_append(report->out);
-            result = GETOPT_END;
-        } else if (result == GETOPT_OPTION && scan.id == 'V') {
-            usage_version_append(report->out);
-            result = GETOPT_END;
-        } else if (result == GETOPT_ERROR) {
-            command_scan_error(&command_standard, &scan, report);
-        } else if (result == GETOPT_OPERAND) {
-            index = scan.next - 1;
-        } else if (result == GETOPT_END) {
-            command_line_usage_error(report, NULL, "Not enough arguments");
-        }
-    } while (result == GETOPT_OPTION);
+    } while (result == GETOPT_OPTION && command_standard_take(&scan, report));
+    if (result == GETOPT_OPERAND) {
+        index = scan.next - 1;
+    } else if (result == GETOPT_ERROR) {
+        command_scan_error(&command_standard, &scan, report);
+    } else if (result == GETOPT_END) {
+        command_line_usage_error(report, NULL, "Not enough arguments");
+    }
     getopt_scan_clear(&scan);
     return index;
 }

@@ -251,6 +251,7 @@ static const GetoptLong longs_resize[] = {
     {NULL,            0,                            false},
 };
 
+/* --apply, --create and --delete take the name that their help promises, as later releases do. */
 static const GetoptLong longs_snapshot[] = {
     {"help",        'h',                       false},
     {"quiet",       'q',                       false},

@@ -38,6 +38,12 @@ static const struct {
     {"--tra", 1,
      "qemu-img: option '--trace' requires an argument\n"
      "Try 'qemu-img --help' for more info\n"},
+    {"-T x=y info x", 1, "qemu-img: Invalid parameter 'x'\n"},
+    {"-T events=a,x=y info x", 1, "qemu-img: Invalid parameter 'x'\n"},
+    {"-T file=a,help=y info x", 1, "qemu-img: Invalid parameter 'help'\n"},
+    {"-T bdrv* info", 1,
+     "qemu-img: Expecting one image file name\n"
+     "Try 'qemu-img info --help' for more info\n"},
     {"--trace", 1,
      "qemu-img: option '--trace' requires an argument\n"
      "Try 'qemu-img --help' for more info\n"},
