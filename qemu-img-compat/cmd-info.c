@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* info: the facts of an image or of its backing chain, for people or as JSON. */
-#include <stdio.h>
-#include <string.h>
-
 #include "command.h"
 #include "info-human.h"
 #include "info-node.h"
 #include "lib/json-print.h"
 #include "lib/name.h"
-#include "names.h"
+#include "lib/node.h"
 #include "tree-value.h"
 
 enum {
@@ -20,6 +17,7 @@ typedef struct InfoRun {
     Value *images;     /* list of info values, the top image first */
     GHashTable *names; /* of the images seen: a name that comes again is a loop */
     bool force_share;
+    char *complete; /* an error text that stands alone: no "Could not open" before it */
 } InfoRun;
 
 static bool info_record(void *ctx, Session *session, enum abi_record kind, const struct tree *tree,
@@ -33,14 +31,6 @@ static bool info_record(void *ctx, Session *session, enum abi_record kind, const
     return true;
 }
 
-/* Remember an image's name; false with an error set if it was there already. */
-static bool name_remember(InfoRun *run, const char *name, GError **error)
-{
-    if (!g_hash_table_add(run->names, g_strdup(name)))
-        return failure_set(error, "Backing file '%s' creates an infinite loop.", name);
-    return true;
-}
-
 /* The next link: what the last record says of its backing file, opened as a name of its own. */
 static bool info_reference(void *ctx, Session *session, const struct tree *reference,
                            uint32_t *device, struct tree_writer *reply, int *status, GError **error)
@@ -49,22 +39,90 @@ static bool info_reference(void *ctx, Session *session, const struct tree *refer
     size_t count = value_list_length(run->images);
     const Value *last = count ? value_list_at(run->images, count - 1) : NULL;
     const char *full = value_dict_get_string(last, "full-backing-filename");
-    const char *format = value_dict_get_string(last, "backing-filename-format");
 
-    (void)reference;
     *status = -1;
-    if (!full)
-        return failure_set(error, "Could not determine the backing file name of '%s'",
-                           value_dict_get_string(last, "filename"));
-    if (!name_remember(run, full, error))
-        return false;
-    g_autoptr(Value) node = name_to_node(full, false, format, error);
-    g_autoptr(Value) described = node ? session_node_open(session, node, false, error) : NULL;
-    if (!described) {
-        g_prefix_error(error, "Could not open '%s': ", full);
+    if (!full) {
+        run->complete = g_strdup_printf("Could not determine the backing file name of '%s'",
+                                        value_dict_get_string(last, "filename"));
         return false;
     }
-    *device = (uint32_t)value_int(value_dict_get(described, "device"), 0);
-    tree_put_members(reply, described);
-    return true;
+    if (!g_hash_table_add(run->names, g_strdup(full))) {
+        run->complete = g_strdup_printf("Backing file '%s' creates an infinite loop.", full);
+        return false;
+    }
+    return session_backing_open(session, reference, device, reply, status, error);
+}
+
+/* The name that a failure is about: the link's that was being opened. */
+static const char *failing_name(const InfoRun *run, const char *top)
+{
+    size_t count = value_list_length(run->images);
+    const char *full = count ? value_dict_get_string(value_list_at(run->images, count - 1),
+                                                     "full-backing-filename")
+                             : NULL;
+    return full ? full : top;
+}
+
+static bool info_run(InfoRun *run, const CommandLine *line, const Value *node, GError **error)
+{
+    const SessionOptions options = {.memory_bytes = INFO_MEMORY_BYTES,
+                                    .vcpus = 1,
+                                    .time_limit_ms = INFO_TIME_LIMIT_MS,
+                                    .force_share = command_line_has(line, 'U')};
+    const SessionHandlers handlers = {
+        .ctx = run, .record = info_record, .reference = info_reference};
+    g_autoptr(Session) session = session_new(&options, error);
+    g_autoptr(Value) description = session ? session_node_open(session, node, true, error) : NULL;
+
+    if (!description)
+        return false;
+    g_autoptr(Value) job = value_new_dict();
+    value_dict_put_string(job, "operation", "info");
+    value_dict_put_bool(job, "chain", command_line_has(line, 'b'));
+    value_dict_put(job, "image", g_steal_pointer(&description));
+    return session_run(session, job, &handlers, error);
+}
+
+static void info_print(const InfoRun *run, const CommandLine *line, GString *out)
+{
+    if (command_line_wants_json(line)) {
+        const Value *value =
+            command_line_has(line, 'b') ? run->images : value_list_at(run->images, 0);
+        json_value_append(out, value, true, 0);
+        g_string_append_c(out, '\n');
+        return;
+    }
+    for (size_t i = 0; i < value_list_length(run->images); i++) {
+        if (i > 0)
+            g_string_append_c(out, '\n');
+        info_human_append(out, value_list_at(run->images, i));
+    }
+}
+
+void command_info(const CommandLine *line, Report *report)
+{
+    const char *name = command_line_operand(line, 0);
+    g_autoptr(Value) images = value_new_list();
+    g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    InfoRun run = {.images = images, .names = names};
+    GError *error = NULL;
+    g_autoptr(Value) node =
+        node_from_argument(name, command_line_has(line, COMMAND_OPTION_IMAGE_OPTS),
+                           command_line_text(line, 'f'), command_line_has(line, 'U'), report);
+
+    if (!node)
+        return;
+    g_hash_table_add(names, g_strdup(name));
+    if (info_run(&run, line, node, &error)) {
+        info_print(&run, line, report->out);
+        return;
+    }
+    if (run.complete) {
+        report_error(report, "%s", run.complete);
+        g_clear_error(&error);
+        g_free(run.complete);
+        return;
+    }
+    g_prefix_error(&error, "Could not open '%s': ", failing_name(&run, name));
+    report_failure(report, error);
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* command - what main hands to a subcommand, and what the subcommands share. */
+/* command - what main hands to a subcommand, and what subcommands share. */
 #ifndef QIC_COMMAND_H
 #define QIC_COMMAND_H
 
-#include "lib/getopt-table.h"
+#include "lib/command-line.h"
 #include "session.h"
 
-/* A subcommand: its options are parsed, its operands counted. Returns the exit status. */
-typedef int CommandRun(const Arguments *arguments);
+/* A subcommand: all that it prints, and its exit status, go to the report. */
+typedef void CommandRun(const CommandLine *line, Report *report);
 
 CommandRun command_create;
 CommandRun command_info;
 
-/* "qemu-img: MESSAGE" and any hint lines, to standard error. Frees the error. Returns 1. */
-int command_fail(GError *error);
+/* Print what the report holds so far: before something that may take long, or not end. */
+void report_flush(Report *report);
 
 #endif

@@ -156,9 +156,8 @@ Value *info_node_new(const Session *session, const struct tree *record)
 {
     size_t root = tree_root(record);
     uint32_t device = (uint32_t)tree_get_u64(record, root, "device", UINT32_MAX);
-    const FileNode *node = session_file_node(session, device);
-    const char *filename = node && node->image_filename ? node->image_filename : "";
     g_autofree char *format = tree_dup_text(record, root, "format");
+    g_autofree char *filename = session_image_name(session, device, format);
     uint64_t cluster_bytes = tree_get_u64(record, root, "cluster-bytes", 0);
     Value *info = value_new_dict();
 

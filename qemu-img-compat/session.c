@@ -8,7 +8,10 @@
 
 #include "error-text.h"
 #include "file-error.h"
-#include "names.h"
+#include "lib/name.h"
+#include "lib/node-options.h"
+#include "lib/node.h"
+#include "lib/opts.h"
 #include "tree-value.h"
 
 struct Session {
@@ -26,7 +29,7 @@ static void node_free(gpointer data)
     if (!node)
         return;
     g_free(node->filename);
-    g_free(node->image_filename);
+    value_free(node->image);
     g_free(node);
 }
 
@@ -134,34 +137,101 @@ bool session_file_facts(const Session *session, uint32_t device, struct vmm_devi
     return vmm_device_facts(session->vmm, device, facts) == 0;
 }
 
-Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error)
+/* A switch that came as a boolean or as a word. */
+static bool node_flag(const Value *node, const char *key)
 {
-    NodeFacts facts;
-    FileOpen open = {.named_by_user = named_by_user};
-    uint32_t device;
+    const Value *value = value_dict_get(node, key);
+    bool flag = value_bool(value, false);
+
+    if (value_string(value))
+        opt_bool_parse(key, value_string(value), &flag, NULL);
+    return flag;
+}
+
+/* The file below the node, opened. Only files and host devices are lent to the guest. */
+static bool node_file_open(Session *session, const Value *node, bool named_by_user,
+                           uint32_t *device, GError **error)
+{
+    const Value *file = value_dict_get(node, "file");
+    const char *driver = value_dict_get_string(file, "driver");
+    FileOpen open = {.filename = value_dict_get_string(file, "filename"),
+                     .driver = driver,
+                     .named_by_user = named_by_user,
+                     .force_share = node_flag(node, "force-share")};
     int status;
 
-    if (!node_facts(node, &facts, error))
+    if (!driver || !open.filename ||
+        (strcmp(driver, "file") != 0 && strcmp(driver, "host_device") != 0))
+        return failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet",
+                           driver ? driver : "none");
+    g_autoptr(Value) checked = node_options_typed(file, error);
+    return checked && session_file_open(session, &open, device, &status, error);
+}
+
+Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error)
+{
+    const char *driver = value_dict_get_string(node, "driver");
+    const Value *backing = value_dict_get(node, "backing");
+    g_autoptr(Value) options = NULL;
+    uint32_t device;
+
+    if (!node_file_open(session, node, named_by_user, &device, error))
         return NULL;
-    open.filename = facts.filename;
-    open.driver = facts.protocol;
-    open.force_share = facts.force_share;
-    if (!session_file_open(session, &open, &device, &status, error)) {
-        node_facts_clear(&facts);
+    options = driver ? node_options_typed(node, error) : value_new_dict();
+    if (!options || !node_options_check(value_dict_get(node, "file"), false, error) ||
+        (driver && !node_options_check(node, false, error)))
         return NULL;
-    }
     FileNode *opened = g_ptr_array_index(session->nodes, device);
-    opened->image_filename = g_strdup(facts.image_filename);
-    Value *described = value_new_dict();
-    if (facts.driver)
-        value_dict_put_string(described, "driver", facts.driver);
-    value_dict_put_string(described, "filename", facts.image_filename);
-    value_dict_put_int(described, "device", device);
-    if (facts.no_backing)
-        value_dict_put_bool(described, "no-backing", true);
-    value_dict_put(described, "options", value_copy(facts.options));
-    node_facts_clear(&facts);
-    return described;
+    opened->image = value_copy(node);
+    Value *description = value_new_dict();
+    if (driver)
+        value_dict_put_string(description, "driver", driver);
+    value_dict_put_string(description, "filename", opened->filename);
+    value_dict_put_int(description, "device", device);
+    if (backing && value_kind(backing) == VALUE_NULL)
+        value_dict_put_bool(description, "no-backing", true);
+    value_dict_put(description, "options", g_steal_pointer(&options));
+    return description;
+}
+
+uint32_t session_description_device(const Value *description)
+{
+    return (uint32_t)value_int(value_dict_get(description, "device"), 0);
+}
+
+char *session_image_name(const Session *session, uint32_t device, const char *format)
+{
+    const FileNode *file = session_file_node(session, device);
+
+    if (!file || !file->image)
+        return g_strdup(file ? file->filename : "");
+    g_autoptr(Value) node = value_copy(file->image);
+    if (format)
+        value_dict_put_string(node, "driver", format);
+    return node_filename(node);
+}
+
+bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
+                          struct tree_writer *reply, int *status, GError **error)
+{
+    size_t root = tree_root(reference);
+    uint32_t overlay = (uint32_t)tree_get_u64(reference, root, "device", UINT32_MAX);
+    g_autofree char *name = tree_dup_text(reference, root, "name");
+    g_autofree char *format = tree_dup_text(reference, root, "format");
+    g_autofree char *overlay_name = session_image_name(session, overlay, NULL);
+    g_autofree char *full = name_backing_full(overlay_name, name ? name : "", error);
+    g_autoptr(GString) warnings = g_string_new(NULL);
+
+    *status = -EINVAL;
+    if (!full)
+        return *error || failure_set(error, "The backing file has no name");
+    g_autoptr(Value) node = node_from_name(full, format, warnings, error);
+    g_autoptr(Value) description = node ? session_node_open(session, node, false, error) : NULL;
+    if (!description)
+        return false;
+    *device = session_description_device(description);
+    tree_put_members(reply, description);
+    return true;
 }
 
 /* Keep the first error; later ones are its consequences. */

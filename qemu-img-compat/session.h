@@ -30,7 +30,7 @@ typedef struct FileOpen {
 typedef struct FileNode {
     char *filename; /* of the protocol node */
     const char *driver;
-    char *image_filename; /* of the image above it: the same, or json:{...} */
+    Value *image; /* the node of the image above it (lib/node.h), or NULL */
 } FileNode;
 
 typedef struct SessionHandlers {
@@ -65,10 +65,26 @@ const FileNode *session_file_node(const Session *session, uint32_t device);
 bool session_file_facts(const Session *session, uint32_t device, struct vmm_device_facts *facts);
 
 /*
- * Open the files of a node tree (see lib/name.h) and describe it for the guest: a dictionary
+ * Open the file of a node (see lib/node.h) and describe the node for the guest: a dictionary
  * {driver, filename, device, options}, owned by the caller. NULL with an error set.
  */
 Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error);
+
+/* The device number in such a description. */
+uint32_t session_description_device(const Value *description);
+
+/*
+ * How the image on the device is called, once its format is known: its file's name, or json:{...}.
+ * The caller frees it.
+ */
+char *session_image_name(const Session *session, uint32_t device, const char *format);
+
+/*
+ * A backing file that an image names (a reference of the guest's): resolve, open, describe in
+ * @reply. The usual `reference` handler of commands that open whole chains.
+ */
+bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
+                          struct tree_writer *reply, int *status, GError **error);
 
 /*
  * Run the job. True: the guest finished without an error. Else the error is what the guest, a

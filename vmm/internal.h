@@ -40,8 +40,6 @@ struct vmm_vcpu {
     pthread_t thread;
     pid_t child;     /* process engine */
     int doorbell_fd; /* process engine: the host's end */
-    int kvm_fd;      /* KVM engine */
-    void *kvm_run;
 };
 
 struct vmm_engine_ops {
@@ -60,7 +58,6 @@ struct vmm_engine_ops {
 };
 
 extern const struct vmm_engine_ops vmm_engine_process;
-extern const struct vmm_engine_ops vmm_engine_kvm;
 
 struct vmm {
     struct vmm_options options;
@@ -80,8 +77,6 @@ struct vmm {
     enum vmm_end end;
     int status;
     const char *detail;
-    int engine_fd; /* /dev/kvm while engine is KVM */
-    int vm_fd;
 };
 
 /* The first reason wins; @detail is static text. */

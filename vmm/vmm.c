@@ -1,34 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A run from its making to its end; see vmm.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
 
 extern const unsigned char guest_image_start[], guest_image_end[];
 
-/* KVM where it can be had, unless another engine is asked for. */
+/* The engine that is asked for. Only the process engine is there: auto means it. */
 static int engine_choose(struct vmm *vmm)
 {
-    vmm->engine_fd = -1;
-    vmm->vm_fd = -1;
     vmm->engine = &vmm_engine_process;
-    if (vmm->options.engine == VMM_ENGINE_PROCESS)
-        return 0;
-    int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    struct stat st;
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev != 0x103) {
-        vmm->engine = &vmm_engine_kvm;
-        vmm->engine_fd = fd;
-        return 0;
-    }
-    if (fd >= 0)
-        close(fd);
     return vmm->options.engine == VMM_ENGINE_KVM ? -ENODEV : 0;
 }
 
@@ -43,7 +28,7 @@ struct vmm *vmm_new(const struct vmm_options *options, int *status)
     vmm->options = *options;
     pthread_mutex_init(&vmm->lock, NULL);
     for (unsigned i = 0; i < ABI_VCPUS_MAX; i++)
-        vmm->vcpu[i] = (struct vmm_vcpu){.vmm = vmm, .index = i, .doorbell_fd = -1, .kvm_fd = -1};
+        vmm->vcpu[i] = (struct vmm_vcpu){.vmm = vmm, .index = i, .doorbell_fd = -1};
     *status = engine_choose(vmm);
     if (*status == 0)
         *status = guest_elf_parse(&vmm->elf, guest_image_start,
@@ -67,8 +52,6 @@ void vmm_free(struct vmm *vmm)
         free(vmm->vcpu[i].bounce);
     if (vmm->memory)
         munmap(vmm->memory, vmm->layout.memory_bytes);
-    if (vmm->engine_fd >= 0)
-        close(vmm->engine_fd);
     free(vmm->device);
     pthread_mutex_destroy(&vmm->lock);
     free(vmm);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* create: options checked in the reference's order, then a new image laid out by the guest. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "lib/name.h"
+#include "lib/node.h"
+#include "lib/option-tables.h"
+#include "tree-value.h"
+
+enum { CREATE_MEMORY_BYTES = 128 << 20 };
+
+typedef struct CreateRun {
+    const CommandLine *line;
+    Report *report;
+    const char *filename;
+    const char *format;
+    Opts *opts;
+    bool has_size;
+    bool target_opened; /* from here on a failure removes the file */
+} CreateRun;
+
+static bool opts_prepare(CreateRun *run, GError **error)
+{
+    const Driver *format = driver_find(run->format);
+    if (!format || driver_is_protocol(format))
+        return failure_set(error, "Unknown file format '%s'", run->format);
+    const Driver *protocol = name_protocol_find(run->filename, error);
+    if (!protocol)
+        return false;
+    const OptRow *rows = option_table_create(run->format);
+    const OptRow *protocol_rows = option_table_create(protocol->name);
+    if (!rows)
+        return failure_set(error, "Format driver '%s' does not support image creation",
+                           run->format);
+    if (!protocol_rows)
+        return failure_set(error, "Protocol driver '%s' does not support image creation",
+                           protocol->name);
+    const OptRow *tables[] = {rows, protocol_rows, NULL};
+    run->opts = opts_new(tables);
+    return !run->line->option_list || opts_parse(run->opts, run->line->option_list, error);
+}
+
+/* The size operand against -o size=. */
+static bool size_set(CreateRun *run, GError **error)
+{
+    int64_t size = command_line_number(run->line, COMMAND_OPERAND_SIZE, -1);
+
+    run->has_size = size >= 0 || opts_is_set(run->opts, "size");
+    if (size >= 0 && opts_is_set(run->opts, "size"))
+        return failure_set(error, "The image size must be specified only once");
+    if (size >= 0) {
+        g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, size);
+        return opts_set(run->opts, "size", text, error);
+    }
+    return true;
+}
+
+static bool backing_options_set(CreateRun *run, GError **error)
+{
+    const char *file = command_line_text(run->line, 'b');
+    const char *format = command_line_text(run->line, 'F');
+
+    if (file && !opts_set(run->opts, "backing_file", file, NULL))
+        return failure_set(error, "Backing file not supported for file format '%s'", run->format);
+    if (format && !opts_set(run->opts, "backing_fmt", format, NULL))
+        return failure_set(error, "Backing format not supported for file format '%s'", run->format);
+    file = opts_get(run->opts, "backing_file");
+    format = opts_get(run->opts, "backing_fmt");
+    if (file && strcmp(file, run->filename) == 0)
+        return failure_set(error, "Error: Trying to create an image with the same filename as "
+                                  "the backing file");
+    if (file && !*file)
+        return failure_set(error, "Expected backing file name, got empty string");
+    if (format && !driver_find(format))
+        return failure_set(error, "Unknown backing file format '%s'", format);
+    return true;
+}
+
+/* The backing file named by the user, opened for the guest; NULL without an error: none. */
+static Value *backing_describe(CreateRun *run, Session *session, GError **error)
+{
+    const char *file = opts_get(run->opts, "backing_file");
+    g_autoptr(GString) warnings = g_string_new(NULL);
+
+    if (!file)
+        return NULL;
+    if (command_line_has(run->line, 'u')) {
+        if (!opts_get(run->opts, "backing_fmt"))
+            failure_set(error, "Backing file specified without backing format");
+        return NULL;
+    }
+    g_autofree char *full = name_backing_full(run->filename, file, error);
+    if (!full)
+        return NULL;
+    g_autoptr(Value) node =
+        node_from_name(full, opts_get(run->opts, "backing_fmt"), warnings, error);
+    if (node)
+        value_dict_put_bool(node, "force-share", true);
+    Value *description = node ? session_node_open(session, node, true, error) : NULL;
+    if (!description)
+        failure_hint(error, "Could not open backing image.");
+    return description;
+}
+
+/* What the guest found out of the backing file: the last checks before the target is made. */
+static bool create_record(void *ctx, Session *session, enum abi_record kind,
+                          const struct tree *tree, GError **error)
+{
+    CreateRun *run = ctx;
+    size_t root = tree_root(tree);
+    g_autofree char *probed = tree_dup_text(tree, root, "backing-format");
+
+    (void)session;
+    (void)kind;
+    if (probed && !opts_get(run->opts, "backing_fmt")) {
+        failure_set(error, "Backing file specified without backing format");
+        g_autofree char *hint = g_strdup_printf("Detected format of %s.", probed);
+        failure_hint(error, hint);
+        return false;
+    }
+    if (!run->has_size) {
+        g_autofree char *size =
+            g_strdup_printf("%" G_GUINT64_FORMAT, tree_get_u64(tree, root, "virtual-bytes", 0));
+        opts_set(run->opts, "size", size, NULL);
+    }
+    if (!command_line_has(run->line, 'q')) {
+        g_autofree char *text = opts_line(run->opts);
+        g_string_append_printf(run->report->out, "Formatting '%s', fmt=%s %s\n", run->filename,
+                               run->format, text);
+        report_flush(run->report);
+    }
+    return true;
+}
+
+/* The new file, or a link of the backing chain. */
+static bool create_reference(void *ctx, Session *session, const struct tree *reference,
+                             uint32_t *device, struct tree_writer *reply, int *status,
+                             GError **error)
+{
+    enum { REFERENCE_BACKING = 0, REFERENCE_DATA_FILE = 1, REFERENCE_TARGET = 4 };
+    CreateRun *run = ctx;
+    size_t root = tree_root(reference);
+    uint64_t kind = tree_get_u64(reference, root, "kind", UINT64_MAX);
+    g_autofree char *name = tree_dup_text(reference, root, "name");
+
+    if (kind == REFERENCE_BACKING)
+        return session_backing_open(session, reference, device, reply, status, error);
+    if (kind != REFERENCE_TARGET || !name)
+        return failure_set(error, "The image refers to a file of a kind that is not supported");
+    const char *data_file =
+        opts_is_set(run->opts, "data_file") ? opts_get(run->opts, "data_file") : NULL;
+    bool is_target = strcmp(name, run->filename) == 0;
+    if (!is_target && (!data_file || strcmp(name, data_file) != 0)) {
+        *status = -EPERM; /* a guest may not make files that the command line does not name */
+        return failure_set(error, "The file '%s' is not named on the command line", name);
+    }
+    FileOpen open = {.filename = name, .named_by_user = true, .create = true};
+    if (!session_file_open(session, &open, device, status, error))
+        return false;
+    run->target_opened = run->target_opened || is_target;
+    return true;
+}
+
+static Value *job_new(const CreateRun *run, Value *backing)
+{
+    Value *job = value_new_dict();
+    Value *options = opts_to_dict(run->opts, true);
+    const char *file = opts_get(run->opts, "backing_file");
+    const char *format = opts_get(run->opts, "backing_fmt");
+
+    value_dict_put_string(job, "operation", "create");
+    value_dict_put_string(job, "format", run->format);
+    value_dict_put_string(job, "filename", run->filename);
+    if (run->has_size)
+        value_dict_put(job, "virtual-bytes", value_new_uint(opts_get_number(run->opts, "size", 0)));
+    if (file)
+        value_dict_put_string(job, "backing-name", file);
+    if (format)
+        value_dict_put_string(job, "backing-format", format);
+    if (backing)
+        value_dict_put(job, "backing", backing);
+    value_dict_put(job, "options", options);
+    return job;
+}
+
+/* The reference keeps nothing of a failed create, nor what stood there before. */
+static void target_remove(const CreateRun *run)
+{
+    struct stat st;
+
+    if (run->target_opened && stat(run->filename, &st) == 0 && S_ISREG(st.st_mode))
+        unlink(run->filename);
+}
+
+static bool create_run(CreateRun *run, GError **error)
+{
+    const SessionOptions options = {.memory_bytes = CREATE_MEMORY_BYTES, .vcpus = 1};
+    const SessionHandlers handlers = {
+        .ctx = run, .record = create_record, .reference = create_reference};
+
+    if (!opts_prepare(run, error) || !size_set(run, error) || !backing_options_set(run, error))
+        return false;
+    g_autoptr(Session) session = session_new(&options, error);
+    if (!session)
+        return false;
+    Value *backing = backing_describe(run, session, error);
+    if (*error)
+        return false;
+    if (!run->has_size && !backing)
+        return failure_set(error, "Image creation needs a size parameter");
+    g_autoptr(Value) job = job_new(run, backing);
+    if (session_run(session, job, &handlers, error))
+        return true;
+    target_remove(run);
+    return false;
+}
+
+void command_create(const CommandLine *line, Report *report)
+{
+    const char *format = command_line_text(line, 'f');
+    CreateRun run = {.line = line,
+                     .report = report,
+                     .filename = command_line_operand(line, 0),
+                     .format = format ? format : "raw"};
+    GError *error = NULL;
+
+    if (!create_run(&run, &error)) {
+        g_prefix_error(&error, "%s: ", run.filename);
+        report_failure(report, error);
+    }
+    if (run.opts)
+        opts_free(run.opts);
+}

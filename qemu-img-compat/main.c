@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* qemu-img-compat: parse the command line, run the subcommand, print its report. */
+#include <stdio.h>
+
+#include "command.h"
+
+static const struct {
+    int id;
+    CommandRun *run;
+} commands[] = {
+    {COMMAND_CREATE, command_create},
+    {COMMAND_INFO,   command_info  },
+};
+
+void report_flush(Report *report)
+{
+    fwrite(report->out->str, 1, report->out->len, stdout);
+    fflush(stdout);
+    fwrite(report->err->str, 1, report->err->len, stderr);
+    g_string_truncate(report->out, 0);
+    g_string_truncate(report->err, 0);
+}
+
+static void command_run(const CommandLine *line, Report *report)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (commands[i].id == (int)line->command->id) {
+            commands[i].run(line, report);
+            return;
+        }
+    }
+    report_error(report, "the subcommand '%s' is not there yet in qemu-img-compat",
+                 line->command->name);
+}
+
+int main(int argc, char **argv)
+{
+    Report *report = report_new();
+    CommandLine line;
+
+    if (command_line_parse(&line, argc, argv, NULL, report))
+        command_run(&line, report);
+    report_flush(report);
+    int status = report->status;
+    command_line_clear(&line);
+    report_free(report);
+    return status;
+}
