@@ -55,8 +55,10 @@ int fmt_image_open(struct fmt_env *env, const struct fmt_image_spec *spec, struc
     int r = candidate->driver->open(candidate);
     if (r < 0) {
         /* A driver that gives only a status still leaves one clear error. */
-        if (env->error->frames == 0)
+        if (env->error->frames == 0) {
             fmt_fail(env, -r, FMT_ERR_IO, FMT_NUM(-r));
+            fmt_fail(env, -r, FMT_ERR_COULD_NOT_OPEN, FMT_STR(spec->filename));
+        }
         return r;
     }
     *image = candidate;

@@ -53,6 +53,9 @@ int report_init(struct guest *g);
 struct tree_writer *report_begin(struct guest *g);
 /* Send the tree as a record. Returns 0 or a negative errno. */
 int report_send(struct guest *g, struct tree_writer *w, enum abi_record record);
+/* Send a line for standard error. Not while a record is in the making. */
+void report_message(struct guest *g, enum fmt_message_kind kind, enum fmt_error_code code,
+                    const struct fmt_error_arg *args, unsigned count);
 /* Send g->error as the job's failure. */
 void report_error(struct guest *g);
 

@@ -256,6 +256,12 @@ static uint64_t guest_now(void *ctx)
     return tree_get_u64(&g->job, tree_root(&g->job), "now", 0);
 }
 
+static void guest_message(void *ctx, enum fmt_message_kind kind, enum fmt_error_code code,
+                          const struct fmt_error_arg *args, unsigned count)
+{
+    report_message(ctx, kind, code, args, count);
+}
+
 static const struct fmt_io_ops guest_io_ops = {
     .read = guest_read,
     .write = guest_write,
@@ -270,6 +276,7 @@ static const struct fmt_io_ops guest_io_ops = {
     .close = guest_close,
     .random = guest_random,
     .now = guest_now,
+    .message = guest_message,
 };
 
 int guest_io_init(struct guest *g)

@@ -52,6 +52,7 @@ static void put_facts(struct tree_writer *w, const struct fmt_image *image)
     tree_put_bool(w, "encrypted", facts->encrypted);
     tree_put_bool(w, "compressed", facts->compressed);
     tree_put_bool(w, "dirty", facts->dirty);
+    tree_put_bool(w, "no-dirty-flag", image->driver->no_dirty_flag);
     if (facts->backing_present)
         tree_put_bytes(w, "backing-name", facts->backing_name.data, facts->backing_name.length);
     if (facts->backing_format.length)

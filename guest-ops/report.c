@@ -37,19 +37,34 @@ int report_send(struct guest *g, struct tree_writer *w, enum abi_record record)
     return r < 0 ? fmt_fail(&g->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : 0;
 }
 
+static void put_code(struct tree_writer *w, enum fmt_error_code code,
+                     const struct fmt_error_arg *args, unsigned count)
+{
+    tree_put_u64(w, "code", code);
+    tree_list(w, "args");
+    for (unsigned i = 0; i < count; i++) {
+        if (args[i].kind == FMT_ARG_NUMBER)
+            tree_put_u64(w, NULL, args[i].number);
+        else
+            tree_put_bytes(w, NULL, args[i].bytes.data, args[i].bytes.length);
+    }
+    tree_end(w);
+}
+
+void report_message(struct guest *g, enum fmt_message_kind kind, enum fmt_error_code code,
+                    const struct fmt_error_arg *args, unsigned count)
+{
+    struct tree_writer *w = report_begin(g);
+
+    tree_put_u64(w, "message", kind);
+    put_code(w, code, args, count);
+    send(g, w, ABI_REQ_RESULT, ABI_RECORD_MESSAGE);
+}
+
 static void put_frame(struct tree_writer *w, const struct fmt_error_frame *frame)
 {
     tree_dict(w, NULL);
-    tree_put_u64(w, "code", frame->code);
-    tree_list(w, "args");
-    for (unsigned i = 0; i < frame->args; i++) {
-        const struct fmt_error_arg *arg = &frame->arg[i];
-        if (arg->kind == FMT_ARG_NUMBER)
-            tree_put_u64(w, NULL, arg->number);
-        else
-            tree_put_bytes(w, NULL, arg->bytes.data, arg->bytes.length);
-    }
-    tree_end(w);
+    put_code(w, frame->code, frame->arg, frame->args);
     tree_end(w);
 }
 

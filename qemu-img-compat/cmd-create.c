@@ -176,6 +176,7 @@ static Value *job_new(const CreateRun *run, Value *backing)
     value_dict_put_string(job, "operation", "create");
     value_dict_put_string(job, "format", run->format);
     value_dict_put_string(job, "filename", run->filename);
+    value_dict_put(job, "now", value_new_uint(session_now()));
     if (run->has_size)
         value_dict_put(job, "virtual-bytes", value_new_uint(opts_get_number(run->opts, "size", 0)));
     if (file)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "error-text.h"
 #include "file-error.h"
@@ -243,11 +244,25 @@ static void error_keep(Session *session, GError *error)
         session->error = error;
 }
 
+/* Lines that the reference prints while it works: shown at once, before any answer. */
+static void message_show(const Session *session, const struct tree *tree)
+{
+    static const char *const prefixes[] = {"qemu-img: ", "qemu-img: warning: ", ""};
+    uint64_t kind = tree_get_u64(tree, tree_root(tree), "message", 0);
+    g_autofree char *text = error_frame_text(tree, tree_root(tree), session->reference_text);
+
+    fprintf(stderr, "%s%s\n", prefixes[kind < G_N_ELEMENTS(prefixes) ? kind : 0], text);
+}
+
 static int on_record(void *ctx, enum abi_record kind, const struct tree *tree)
 {
     Session *session = ctx;
     GError *error = NULL;
 
+    if (kind == ABI_RECORD_MESSAGE) {
+        message_show(session, tree);
+        return 0;
+    }
     if (session->handlers->record(session->handlers->ctx, session, kind, tree, &error))
         return 0;
     error_keep(session, error);
@@ -326,6 +341,12 @@ static void stats_print(const Session *session, const struct vmm_result *result)
                 " requests, %" G_GUINT64_FORMAT " bytes read, %" G_GUINT64_FORMAT " written\n",
                 vmm_engine_name(session->vmm), result->exits, result->requests, result->bytes_read,
                 result->bytes_written);
+}
+
+uint64_t session_now(void)
+{
+    const char *epoch = g_getenv("SOURCE_DATE_EPOCH");
+    return epoch ? g_ascii_strtoull(epoch, NULL, 10) : (uint64_t)time(NULL);
 }
 
 bool session_run(Session *session, const Value *job, const SessionHandlers *handlers,

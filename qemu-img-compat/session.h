@@ -86,6 +86,9 @@ char *session_image_name(const Session *session, uint32_t device, const char *fo
 bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
                           struct tree_writer *reply, int *status, GError **error);
 
+/* Seconds since 1970, or what SOURCE_DATE_EPOCH says: the job's "now", for dates in images. */
+uint64_t session_now(void);
+
 /*
  * Run the job. True: the guest finished without an error. Else the error is what the guest, a
  * handler or the host reported.

@@ -81,12 +81,15 @@ int fmt_error_add(struct fmt_error *error, int status, enum fmt_error_code code,
 /* Forget everything, e.g. where a failed probe is not an error. */
 void fmt_error_clear(struct fmt_error *error);
 
+/* Arguments as the two parameters "args, count". */
+#define FMT_ARGS(...)                                                                              \
+    (const struct fmt_error_arg[]){{.kind = FMT_ARG_NONE}, ##__VA_ARGS__} + 1,                     \
+        sizeof((const struct fmt_error_arg[]){{.kind = FMT_ARG_NONE}, ##__VA_ARGS__}) /            \
+                sizeof(struct fmt_error_arg) -                                                     \
+            1
+
 /* fmt_fail(env, FMT_EINVAL, FMT_ERR_X, FMT_NUM(n), FMT_TXT("s")): the usual way. */
 #define fmt_fail(env, status, code, ...)                                                           \
-    fmt_error_add((env)->error, (status), (code),                                                  \
-                  (const struct fmt_error_arg[]){{.kind = FMT_ARG_NONE}, ##__VA_ARGS__} + 1,       \
-                  sizeof((const struct fmt_error_arg[]){{.kind = FMT_ARG_NONE}, ##__VA_ARGS__}) /  \
-                          sizeof(struct fmt_error_arg) -                                           \
-                      1)
+    fmt_error_add((env)->error, (status), (code), FMT_ARGS(__VA_ARGS__))
 
 #endif

@@ -114,6 +114,8 @@ struct fmt_extent {
     uint32_t device;     /* DATA */
     uint64_t device_off; /* DATA, and CODED/ZERO where has_offset */
     bool has_offset;     /* map prints an "offset" */
+    bool preallocated;   /* DATA: space was taken before data was written; where the device has a
+                            hole, map prints "zero": true as well */
     bool compressed;     /* map prints "compressed": true */
     bool zero_allocated; /* ZERO: space is allocated for it (a preallocated zero cluster) */
 };
@@ -183,8 +185,19 @@ struct fmt_driver {
     int (*finish)(struct fmt_image *image);
 
     bool has_format_specific; /* "format-specific" is printed at all */
+    bool no_dirty_flag;       /* info prints no "dirty-flag" */
+    bool map_opaque;          /* the map command prints all as DATA without an offset, whatever
+                                 map() knows */
     bool supports_backing;
 };
+
+/* info of formats that have no facts of their own. */
+static inline int fmt_info_nothing(struct fmt_image *image, const struct fmt_info *out)
+{
+    (void)image;
+    (void)out;
+    return 0;
+}
 
 #define FMT_FIX_LEAKS 1u
 #define FMT_FIX_ERRORS 2u

@@ -50,6 +50,13 @@ struct fmt_run {
     bool zero; /* a hole */
 };
 
+/* What is told at once, beside the operation's answer, on standard error. */
+enum fmt_message_kind {
+    FMT_MESSAGE_ERROR,   /* "qemu-img: TEXT" */
+    FMT_MESSAGE_WARNING, /* "qemu-img: warning: TEXT" */
+    FMT_MESSAGE_PLAIN,   /* "TEXT" */
+};
+
 struct fmt_io_ops {
     /* Bytes past the device's end read as zeroes. */
     int (*read)(void *ctx, uint32_t device, uint64_t offset, void *buffer, size_t length);
@@ -69,6 +76,9 @@ struct fmt_io_ops {
     int (*random)(void *ctx, void *buffer, size_t length);
     /* Seconds since 1970, or what the job says is now (SOURCE_DATE_EPOCH). */
     uint64_t (*now)(void *ctx);
+    /* Tell the user; @code's text as in errors. May fail silently. */
+    void (*message)(void *ctx, enum fmt_message_kind kind, enum fmt_error_code code,
+                    const struct fmt_error_arg *args, unsigned count);
 };
 
 /* A secret given by --object secret: looked up by its id. */
@@ -87,22 +97,36 @@ struct fmt_env {
     size_t secret_count;
 };
 
-/* Short forms. io_read_fail() also records FMT_ERR_IO on failure. */
+/* The reference's own limit: requests beyond it fail (EIO) before anything is asked of the host. */
+#define FMT_OFFSET_MAX (UINT64_C(0x7fffffffffffffff) >> 30 << 30)
+
+static inline bool io_range_ok(uint64_t offset, uint64_t length)
+{
+    return offset <= FMT_OFFSET_MAX && length <= FMT_OFFSET_MAX - offset;
+}
+
+/* Short forms. */
 static inline int io_read(struct fmt_env *env, uint32_t device, uint64_t offset, void *buffer,
                           size_t length)
 {
+    if (!io_range_ok(offset, length))
+        return -FMT_EIO;
     return env->io->read(env->io_ctx, device, offset, buffer, length);
 }
 
 static inline int io_write(struct fmt_env *env, uint32_t device, uint64_t offset,
                            const void *buffer, size_t length)
 {
+    if (!io_range_ok(offset, length))
+        return -FMT_EIO;
     return env->io->write(env->io_ctx, device, offset, buffer, length);
 }
 
 static inline int io_zero(struct fmt_env *env, uint32_t device, uint64_t offset, uint64_t length,
                           bool may_unmap)
 {
+    if (!io_range_ok(offset, length))
+        return -FMT_EIO;
     return env->io->zero(env->io_ctx, device, offset, length, may_unmap);
 }
 
@@ -121,6 +145,19 @@ static inline int io_facts(struct fmt_env *env, uint32_t device, struct fmt_devi
 {
     return env->io->facts(env->io_ctx, device, facts);
 }
+
+/* The device's length as the reference counts it: in whole sectors of 512 bytes, rounded up. */
+static inline int io_sector_bytes(struct fmt_env *env, uint32_t device, uint64_t *bytes)
+{
+    struct fmt_device facts;
+    int r = io_facts(env, device, &facts);
+    *bytes = r < 0 ? 0 : round_up_u64(facts.size_bytes, 512);
+    return r;
+}
+
+/* fmt_message(env, FMT_MESSAGE_WARNING, FMT_ERR_X, FMT_NUM(n)): tell it at once. */
+#define fmt_message(env, kind, code, ...)                                                          \
+    (env)->io->message((env)->io_ctx, (kind), (code), FMT_ARGS(__VA_ARGS__))
 
 /* Zeroed memory from the job's arena; records FMT_ERR_NOMEM and returns NULL when exhausted. */
 void *fmt_alloc(struct fmt_env *env, uint64_t bytes);

@@ -176,6 +176,42 @@ static uint64_t fake_now(void *ctx)
     return 1700000000;
 }
 
+static const char *const code_names[] = {
+#define FMT_ERROR(code, kind, text) #code,
+#include "common/error-list.h"
+#undef FMT_ERROR
+};
+
+/* "CODE(arg,arg)" at @to; returns its length. */
+static size_t code_text(char *to, size_t room, enum fmt_error_code code,
+                        const struct fmt_error_arg *args, unsigned count)
+{
+    size_t used = (size_t)snprintf(to, room, "%s(", code_names[code]);
+
+    for (unsigned i = 0; i < count; i++) {
+        const char *comma = i ? "," : "";
+        if (args[i].kind == FMT_ARG_NUMBER)
+            used += (size_t)snprintf(to + used, room - used, "%s%llu", comma,
+                                     (unsigned long long)args[i].number);
+        else
+            used += (size_t)snprintf(to + used, room - used, "%s%.*s", comma,
+                                     (int)args[i].bytes.length, args[i].bytes.data);
+    }
+    return used + (size_t)snprintf(to + used, room - used, ")");
+}
+
+static void fake_message(void *ctx, enum fmt_message_kind kind, enum fmt_error_code code,
+                         const struct fmt_error_arg *args, unsigned count)
+{
+    static const char *const kinds[] = {"ERROR", "WARNING", "PLAIN"};
+    struct fake_world *world = ctx;
+    size_t used = strlen(world->messages);
+    char text[1024];
+
+    code_text(text, sizeof(text), code, args, count);
+    snprintf(world->messages + used, sizeof(world->messages) - used, "%s %s\n", kinds[kind], text);
+}
+
 static const struct fmt_io_ops fake_ops = {
     .read = fake_read,
     .write = fake_write,
@@ -190,6 +226,7 @@ static const struct fmt_io_ops fake_ops = {
     .close = fake_close,
     .random = fake_random,
     .now = fake_now,
+    .message = fake_message,
 };
 
 struct fake_world *fake_world_new(void)
@@ -218,6 +255,7 @@ void fake_world_reset(struct fake_world *world)
 {
     fmt_arena_release(&world->arena, 0);
     fmt_error_clear(&world->error);
+    world->messages[0] = '\0';
     world->requests = 0;
     world->fail_at = 0;
 }
@@ -319,12 +357,6 @@ const char *fake_info(struct fake_world *world, struct fmt_image *image)
     return fmt_image_info(image, &out) == 0 ? world->info : NULL;
 }
 
-static const char *const code_names[] = {
-#define FMT_ERROR(code, kind, text) #code,
-#include "common/error-list.h"
-#undef FMT_ERROR
-};
-
 const char *fake_error(const struct fake_world *world)
 {
     static char text[8192];
@@ -333,18 +365,9 @@ const char *fake_error(const struct fake_world *world)
     text[0] = '\0';
     for (unsigned f = world->error.frames; f-- > 0;) {
         const struct fmt_error_frame *frame = &world->error.frame[f];
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s(", code_names[frame->code]);
-        for (unsigned i = 0; i < frame->args; i++) {
-            const struct fmt_error_arg *a = &frame->arg[i];
-            const char *comma = i ? "," : "";
-            if (a->kind == FMT_ARG_NUMBER)
-                used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%llu", comma,
-                                         (unsigned long long)a->number);
-            else
-                used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%.*s", comma,
-                                         (int)a->bytes.length, a->bytes.data);
-        }
-        used += (size_t)snprintf(text + used, sizeof(text) - used, ")%s", f ? "<" : "");
+        used += code_text(text + used, sizeof(text) - used, frame->code, frame->arg, frame->args);
+        if (f)
+            used += (size_t)snprintf(text + used, sizeof(text) - used, "<");
     }
     return text;
 }

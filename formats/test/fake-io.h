@@ -22,10 +22,11 @@ struct fake_world {
     struct fmt_error error;
     struct fake_device device[FAKE_DEVICES_MAX];
     uint32_t device_count;
-    unsigned requests;  /* served so far */
-    unsigned fail_at;   /* this request (1 = the first) and all later ones fail; 0: none */
-    int fail_status;    /* with this negative errno (default -FMT_EIO) */
-    char info[1 << 16]; /* text of the last fake_info() */
+    unsigned requests;   /* served so far */
+    unsigned fail_at;    /* this request (1 = the first) and all later ones fail; 0: none */
+    int fail_status;     /* with this negative errno (default -FMT_EIO) */
+    char info[1 << 16];  /* text of the last fake_info() */
+    char messages[4096]; /* messages so far, "KIND CODE(arg,arg)\n" each */
 };
 
 struct fake_world *fake_world_new(void);

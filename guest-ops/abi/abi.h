@@ -73,9 +73,10 @@ enum abi_prealloc {
 
 /* What a RESULT is about; the tree's keys are the operation's own. */
 enum abi_record {
-    ABI_RECORD_ANSWER = 1, /* the operation's (only) answer */
-    ABI_RECORD_STEP = 2,   /* one of several: an image of a chain, a map extent, ... */
-    ABI_RECORD_NOTE = 3,   /* shown at once, e.g. the "Formatting" line's facts */
+    ABI_RECORD_ANSWER = 1,  /* the operation's (only) answer */
+    ABI_RECORD_STEP = 2,    /* one of several: an image of a chain, a map extent, ... */
+    ABI_RECORD_NOTE = 3,    /* shown at once, e.g. the "Formatting" line's facts */
+    ABI_RECORD_MESSAGE = 4, /* a line for standard error: {message: kind, code, args} */
 };
 
 struct abi_request {

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A write-back cache of a device's metadata: tables are read entry by entry, fetched page by page.
+ *
+ * Tables of these formats can be gigabytes; no driver holds one whole. A page may also cover data
+ * that others write meanwhile: only sectors written through the cache are ever written back.
+ */
+#ifndef FORMATS_COMMON_CACHE_H
+#define FORMATS_COMMON_CACHE_H
+
+#include "io.h"
+
+enum {
+    FMT_CACHE_PAGE_BYTES = 64 << 10,
+    FMT_CACHE_SECTOR_BYTES = 512, /* granularity of writing back */
+    FMT_CACHE_DIRTY_WORDS = FMT_CACHE_PAGE_BYTES / FMT_CACHE_SECTOR_BYTES / 64,
+};
+
+struct fmt_cache_page {
+    uint64_t offset; /* in the device, a multiple of FMT_CACHE_PAGE_BYTES */
+    uint64_t used;   /* clock of the last use; 0: the page holds nothing */
+    uint64_t dirty[FMT_CACHE_DIRTY_WORDS];
+    bool any_dirty;
+    uint8_t *bytes; /* NULL until first needed */
+};
+
+struct fmt_cache {
+    struct fmt_env *env;
+    uint32_t device;
+    uint32_t pages;
+    uint64_t clock;
+    struct fmt_cache_page *page;
+    struct fmt_cache_page *last; /* the page of the last access */
+};
+
+/* An empty cache of at most @pages pages. Returns 0, or -FMT_ENOMEM with the error recorded. */
+int fmt_cache_init(struct fmt_cache *cache, struct fmt_env *env, uint32_t device, uint32_t pages);
+/* Bytes [offset, offset + length) of the device as last written here; zeroes past its end. */
+int fmt_cache_read(struct fmt_cache *cache, uint64_t offset, void *to, size_t length);
+/* Change them; they reach the device when their page is needed for others, or by a flush. */
+int fmt_cache_write(struct fmt_cache *cache, uint64_t offset, const void *from, size_t length);
+/* Write back everything that is still only here. Does not flush the device. */
+int fmt_cache_flush(struct fmt_cache *cache);
+/* Forget all pages, also changed ones. */
+void fmt_cache_drop(struct fmt_cache *cache);
+
+static inline int fmt_cache_be32(struct fmt_cache *cache, uint64_t offset, uint32_t *value)
+{
+    int r = fmt_cache_read(cache, offset, value, sizeof(*value));
+    *value = be32_load(value);
+    return r;
+}
+
+static inline int fmt_cache_le32(struct fmt_cache *cache, uint64_t offset, uint32_t *value)
+{
+    int r = fmt_cache_read(cache, offset, value, sizeof(*value));
+    *value = le32_load(value);
+    return r;
+}
+
+static inline int fmt_cache_be64(struct fmt_cache *cache, uint64_t offset, uint64_t *value)
+{
+    int r = fmt_cache_read(cache, offset, value, sizeof(*value));
+    *value = be64_load(value);
+    return r;
+}
+
+static inline int fmt_cache_le64(struct fmt_cache *cache, uint64_t offset, uint64_t *value)
+{
+    int r = fmt_cache_read(cache, offset, value, sizeof(*value));
+    *value = le64_load(value);
+    return r;
+}
+
+#endif
