@@ -17,11 +17,11 @@ int fmt_probe(struct fmt_env *env, uint32_t device, struct fmt_bytes filename,
               const struct fmt_driver **driver)
 {
     uint8_t head[FMT_PROBE_BYTES];
-    struct fmt_device facts;
     unsigned best = 0;
+    uint64_t bytes;
 
-    int r = io_facts(env, device, &facts);
-    size_t length = r == 0 ? (size_t)min_u64(facts.size_bytes, sizeof(head)) : 0;
+    int r = io_sector_bytes(env, device, &bytes);
+    size_t length = (size_t)min_u64(bytes, sizeof(head));
     if (r == 0)
         r = io_read(env, device, 0, head, length);
     if (r < 0)
@@ -33,6 +33,14 @@ int fmt_probe(struct fmt_env *env, uint32_t device, struct fmt_bytes filename,
             *driver = fmt_drivers[i];
         }
     }
+    return 0;
+}
+
+/* What every opened image is held to. */
+static int facts_check(struct fmt_env *env, const struct fmt_image *image)
+{
+    if (image->facts.virtual_bytes > FMT_OFFSET_MAX)
+        return fmt_fail(env, FMT_EFBIG, FMT_ERR_TOTAL_SECTORS, FMT_NUM(FMT_EFBIG));
     return 0;
 }
 
@@ -61,8 +69,10 @@ int fmt_image_open(struct fmt_env *env, const struct fmt_image_spec *spec, struc
         }
         return r;
     }
-    *image = candidate;
-    return 0;
+    r = facts_check(env, candidate);
+    if (r == 0)
+        *image = candidate;
+    return r;
 }
 
 int fmt_image_info(struct fmt_image *image, const struct fmt_info *out)

@@ -44,32 +44,37 @@ int fmt_cache_flush(struct fmt_cache *cache);
 /* Forget all pages, also changed ones. */
 void fmt_cache_drop(struct fmt_cache *cache);
 
-static inline int fmt_cache_be32(struct fmt_cache *cache, uint64_t offset, uint32_t *value)
+/* Where the bytes lie, if the page of the last access holds them all; else NULL. */
+static inline const uint8_t *fmt_cache_hit(const struct fmt_cache *cache, uint64_t offset,
+                                           size_t length)
 {
-    int r = fmt_cache_read(cache, offset, value, sizeof(*value));
-    *value = be32_load(value);
-    return r;
+    const struct fmt_cache_page *page = cache->last;
+    uint64_t at = page ? offset - page->offset : 0;
+
+    if (!page || !page->used || at > FMT_CACHE_PAGE_BYTES - length)
+        return NULL;
+    return page->bytes + at;
 }
 
-static inline int fmt_cache_le32(struct fmt_cache *cache, uint64_t offset, uint32_t *value)
-{
-    int r = fmt_cache_read(cache, offset, value, sizeof(*value));
-    *value = le32_load(value);
-    return r;
-}
+/* fmt_cache_be32() and the like: one table entry. Returns 0 or a negative errno. */
+#define CACHE_ACCESSOR(order, bits)                                                                \
+    static inline int fmt_cache_##order##bits(struct fmt_cache *cache, uint64_t offset,            \
+                                              uint##bits##_t *value)                               \
+    {                                                                                              \
+        const uint8_t *at = fmt_cache_hit(cache, offset, sizeof(*value));                          \
+        if (at) {                                                                                  \
+            *value = order##bits##_load(at);                                                       \
+            return 0;                                                                              \
+        }                                                                                          \
+        int r = fmt_cache_read(cache, offset, value, sizeof(*value));                              \
+        *value = r < 0 ? 0 : order##bits##_load(value);                                            \
+        return r;                                                                                  \
+    }
 
-static inline int fmt_cache_be64(struct fmt_cache *cache, uint64_t offset, uint64_t *value)
-{
-    int r = fmt_cache_read(cache, offset, value, sizeof(*value));
-    *value = be64_load(value);
-    return r;
-}
-
-static inline int fmt_cache_le64(struct fmt_cache *cache, uint64_t offset, uint64_t *value)
-{
-    int r = fmt_cache_read(cache, offset, value, sizeof(*value));
-    *value = le64_load(value);
-    return r;
-}
+CACHE_ACCESSOR(be, 32)
+CACHE_ACCESSOR(le, 32)
+CACHE_ACCESSOR(be, 64)
+CACHE_ACCESSOR(le, 64)
+#undef CACHE_ACCESSOR
 
 #endif

@@ -39,15 +39,15 @@ static int raw_window(struct fmt_image *image, uint64_t device_bytes)
 
 static int raw_open(struct fmt_image *image)
 {
-    struct fmt_device facts;
+    uint64_t bytes;
 
     image->state = fmt_alloc(image->env, sizeof(struct raw_state));
     if (!image->state)
         return -FMT_ENOMEM;
-    int r = io_facts(image->env, image->device, &facts);
+    int r = io_sector_bytes(image->env, image->device, &bytes);
     if (r < 0)
         return fmt_fail(image->env, -r, FMT_ERR_IO, FMT_NUM(-r));
-    return raw_window(image, facts.size_bytes);
+    return raw_window(image, bytes);
 }
 
 static int raw_info(struct fmt_image *image, const struct fmt_info *out)

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* New files; see newfile.h. */
+#include "newfile.h"
+
+enum { PIECE_BYTES = 64 << 10 };
+
+int newfile_preallocation_check(struct fmt_env *env, const struct fmt_create *create)
+{
+    static const char *const modes[] = {"off", "metadata", "falloc", "full", NULL};
+    struct fmt_bytes mode = fmt_option_text(create->options, "preallocation");
+    int found = fmt_option_enum(create->options, "preallocation", modes, 0);
+
+    if (found < 0)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_VALUE, FMT_STR(mode));
+    if (found == 1)
+        return fmt_fail(env, FMT_ENOTSUP, FMT_ERR_FILE_PREALLOCATION, FMT_STR(mode));
+    return 0;
+}
+
+int newfile_pieces_write(struct fmt_env *env, uint32_t device, uint64_t offset, uint64_t bytes,
+                         void (*fill)(void *ctx, uint64_t at, uint8_t *piece, size_t length),
+                         void *ctx)
+{
+    size_t mark = fmt_arena_mark(env->arena);
+    size_t room = (size_t)min_u64(bytes, PIECE_BYTES);
+    uint8_t *piece = fmt_alloc(env, room);
+    int r = piece ? 0 : -FMT_ENOMEM;
+
+    for (uint64_t at = 0; r == 0 && at < bytes; at += room) {
+        size_t length = (size_t)min_u64(room, bytes - at);
+        fill(ctx, at, piece, length);
+        r = io_write(env, device, offset + at, piece, length);
+    }
+    fmt_arena_release(env->arena, mark);
+    return r;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tests that every driver passes: images are made in memory, requests fail one after the other,
+ * header fields take the values at the edges.
+ */
+#ifndef FORMATS_TEST_DRIVER_TEST_H
+#define FORMATS_TEST_DRIVER_TEST_H
+
+#include "fake-io.h"
+
+/* Options of one text each, ended by a row without a name. Numbers and booleans are understood. */
+struct driver_option {
+    const char *name;
+    enum fmt_option_type type;
+    uint64_t number;
+    const char *text;
+};
+
+/* A new image of @bytes virtual bytes in a new device, whose number it returns through @device.
+ * @backing may be NULL. Returns what the driver returned. */
+int driver_create(struct fake_world *world, const char *format, uint64_t bytes,
+                  const struct driver_option *options, const char *backing, uint32_t *device);
+/* Open it; fails the test if it cannot be opened. */
+struct fmt_image *driver_open(struct fake_world *world, const char *format, uint32_t device,
+                              uint32_t flags);
+
+/* Creating with the n-th request failing, for all n: an error each time, then success. */
+void driver_test_failing_create(const char *format, uint64_t bytes,
+                                const struct driver_option *options);
+/* Opening likewise. Beyond @requests_max requests the test fails: opening is to be cheap. */
+void driver_test_failing_open(struct fake_world *world, const char *format, uint32_t device,
+                              unsigned requests_max);
+
+struct driver_field {
+    uint64_t offset;
+    unsigned bytes; /* 1, 2, 4 or 8 */
+};
+
+/* Each field at 0, 1, its maximum, half of it and one more: opening succeeds or records an error.
+ * @fix, if not NULL, mends checksums after the change. @use, if not NULL, uses an opened image. */
+void driver_test_fields(struct fake_world *world, const char *format, uint32_t device,
+                        const struct driver_field *fields, size_t count, void (*fix)(uint8_t *data),
+                        void (*use)(struct fmt_image *image));
+/* The device cut to each of the given lengths likewise. */
+void driver_test_lengths(struct fake_world *world, const char *format, uint32_t device,
+                         const uint64_t *lengths, size_t count);
+
+/* Use an image: map from the start, read what is data, and the last byte. Errors are results, too.
+ */
+void driver_use(struct fmt_image *image);
+
+#endif
