@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Parallels: recognising an image and reading its header. */
+#include "parallels.h"
+
+const char parallels_magics[2][16] = {
+    {'W', 'i', 't', 'h', 'o', 'u', 't', 'F', 'r', 'e', 'e', 'S', 'p', 'a', 'c', 'e'},
+    {'W', 'i', 't', 'h', 'o', 'u', 'F', 'r', 'e', 'S', 'p', 'a', 'c', 'E', 'x', 't'},
+};
+
+/* 0: old, 1: new, -1: neither magic. */
+static int magic_find(const uint8_t *bytes)
+{
+    for (int i = 0; i < 2; i++) {
+        if (memcmp(bytes, parallels_magics[i], sizeof(parallels_magics[i])) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static unsigned parallels_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
+{
+    (void)filename;
+    if (length < PARALLELS_HEADER_BYTES || magic_find(head) < 0 ||
+        le32_load(head + 16) != PARALLELS_VERSION)
+        return 0;
+    return FMT_PROBE_MAX;
+}
+
+static int header_parse(struct fmt_env *env, const uint8_t *bytes, struct parallels_header *header)
+{
+    int magic = magic_find(bytes);
+
+    *header = (struct parallels_header){
+        .old_magic = magic == 0,
+        .version = le32_load(bytes + 16),
+        .cluster_sectors = le32_load(bytes + 28),
+        .bat_entries = le32_load(bytes + 32),
+        .disk_sectors = le64_load(bytes + 36),
+        .in_use = le32_load(bytes + 44),
+        .data_sector = le32_load(bytes + 48),
+        .ext_sector = le64_load(bytes + 56),
+    };
+    if (magic < 0 || header->version != PARALLELS_VERSION)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_PARALLELS_MAGIC);
+    if (header->old_magic)
+        header->disk_sectors &= UINT32_MAX;
+    return 0;
+}
+
+static int header_check(struct fmt_env *env, const struct parallels_header *h)
+{
+    const uint64_t ext_sector_max = INT64_MAX / FMT_SECTOR_BYTES;
+
+    if (h->cluster_sectors == 0)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_PARALLELS_NO_TRACKS);
+    if (h->cluster_sectors > PARALLELS_CLUSTER_SECTORS_MAX)
+        return fmt_fail(env, FMT_EFBIG, FMT_ERR_PARALLELS_CLUSTER);
+    if (h->bat_entries > INT32_MAX / sizeof(uint32_t))
+        return fmt_fail(env, FMT_EFBIG, FMT_ERR_PARALLELS_CATALOG);
+    if (h->ext_sector >= ext_sector_max)
+        return fmt_fail(env, FMT_EFBIG, FMT_ERR_PARALLELS_OFFSET);
+    return 0;
+}
+
+bool parallels_data_sector_test(const struct parallels_state *state, uint64_t file_sectors,
+                                uint32_t *right)
+{
+    const struct parallels_header *h = &state->header;
+    uint64_t least = div_up_u64(parallels_entry_off(h->bat_entries), FMT_SECTOR_BYTES);
+
+    if (!h->old_magic)
+        least = round_up_u64(least, h->cluster_sectors);
+    *right = (uint32_t)least;
+    if (h->data_sector == 0 && h->old_magic)
+        return true;
+    if (h->data_sector < *right || h->data_sector > file_sectors)
+        return false;
+    *right = h->data_sector;
+    return true;
+}
+
+static int parallels_open(struct fmt_image *image)
+{
+    struct parallels_state *state = fmt_alloc(image->env, sizeof(*state));
+    struct parallels_header *h = &state->header;
+    struct fmt_env *env = image->env;
+    uint8_t bytes[PARALLELS_HEADER_BYTES];
+    uint64_t file_bytes;
+    uint32_t data_sector;
+
+    if (!state)
+        return -FMT_ENOMEM;
+    if (io_sector_bytes(env, image->device, &file_bytes) < 0)
+        return -FMT_EINVAL;
+    int r = io_read(env, image->device, 0, bytes, sizeof(bytes));
+    if (r == 0)
+        r = header_parse(env, bytes, h);
+    if (r == 0)
+        r = header_check(env, h);
+    if (r == 0)
+        r = fmt_cache_init(&state->bat, env, image->device, PARALLELS_CACHE_PAGES);
+    if (r < 0)
+        return r;
+    state->cluster_bytes = h->cluster_sectors * FMT_SECTOR_BYTES;
+    state->entry_sectors = h->old_magic ? 1 : h->cluster_sectors;
+    state->unclean = h->in_use == PARALLELS_IN_USE;
+    parallels_data_sector_test(state, file_bytes / FMT_SECTOR_BYTES, &data_sector);
+    state->data_off = (uint64_t)data_sector * FMT_SECTOR_BYTES;
+    /* The reference's sizes are numbers of sectors in 64 bits, and fail when there are too many. */
+    image->facts.virtual_bytes = h->disk_sectors > FMT_OFFSET_MAX / FMT_SECTOR_BYTES
+                                     ? UINT64_MAX
+                                     : h->disk_sectors * FMT_SECTOR_BYTES;
+    image->state = state;
+    if (h->ext_sector == 0)
+        return 0;
+    if (!(image->flags & FMT_OPEN_WRITABLE))
+        return parallels_extension_check(image, state);
+    fmt_message(env, FMT_MESSAGE_WARNING, FMT_ERR_PARALLELS_EXT_IGNORED);
+    return 0;
+}
+
+const struct fmt_driver fmt_parallels_driver = {
+    .name = "parallels",
+    .probe = parallels_probe,
+    .open = parallels_open,
+    .info = fmt_info_nothing,
+    .create = parallels_create,
+    .no_dirty_flag = true,
+    .supports_backing = true,
+};
