@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The plan of a new VHDX image. */
+#ifndef FORMATS_VHDX_VHDX_CREATE_H
+#define FORMATS_VHDX_VHDX_CREATE_H
+
+#include "vhdx.h"
+
+struct vhdx_layout {
+    uint64_t disk_bytes;
+    uint32_t block_bytes;
+    uint32_t sector_bytes;
+    uint32_t chunk_blocks;
+    bool fixed;
+    bool zero_blocks; /* blocks are marked as zeroes rather than as not there */
+    uint32_t log_bytes;
+    uint64_t bat_off;
+    uint32_t bat_bytes;
+    uint64_t metadata_off;
+    uint64_t data_off; /* where blocks begin: leaves room for more metadata */
+};
+
+/* Write the metadata table and its items. Returns 0, or a negative errno with the error recorded.
+ */
+int vhdx_metadata_write(struct fmt_env *env, uint32_t device, const struct vhdx_layout *layout);
+
+#endif
