@@ -3,8 +3,20 @@
 #include "image.h"
 
 extern const struct fmt_driver fmt_raw_driver;
+extern const struct fmt_driver fmt_parallels_driver;
+extern const struct fmt_driver fmt_qcow_driver;
+extern const struct fmt_driver fmt_qed_driver;
+extern const struct fmt_driver fmt_vdi_driver;
+extern const struct fmt_driver fmt_vhdx_driver;
+extern const struct fmt_driver fmt_vpc_driver;
 
 const struct fmt_driver *const fmt_drivers[] = {
     &fmt_raw_driver,
+    &fmt_parallels_driver,
+    &fmt_qcow_driver,
+    &fmt_qed_driver,
+    &fmt_vdi_driver,
+    &fmt_vhdx_driver,
+    &fmt_vpc_driver,
     NULL,
 };
