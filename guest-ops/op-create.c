@@ -84,6 +84,17 @@ static int job_read(struct guest *g, struct create_job *job)
     return options_read(g, tree, item.inside, options);
 }
 
+/* The reference replaces whatever a driver says of a size that it cannot hold. */
+static int too_large(struct guest *g, const struct create_job *job)
+{
+    bool cluster = fmt_option_number(job->create.options, "cluster_size", 0) != 0;
+
+    fmt_error_clear(&g->error);
+    return fmt_fail(&g->env, FMT_EFBIG,
+                    cluster ? FMT_ERR_CREATE_TOO_LARGE_CLUSTER : FMT_ERR_CREATE_TOO_LARGE,
+                    FMT_TXT(job->driver->name));
+}
+
 int op_create(struct guest *g)
 {
     struct create_job job = {0};
@@ -97,5 +108,5 @@ int op_create(struct guest *g)
         r = target_open(g, &job);
     if (r == 0)
         r = job.driver->create(&g->env, &job.create);
-    return r;
+    return r == -FMT_EFBIG ? too_large(g, &job) : r;
 }
