@@ -47,7 +47,7 @@ def property_difference(name, key, before, after, limit):
 
 def equal_space(before, after):
     """Is it the same space on disk? The file system's own tree of a large file may differ a bit."""
-    return min(before, after) > LARGE_SECTORS and abs(before - after) <= TREE_SECTORS
+    return None not in (before, after) and min(before, after) > LARGE_SECTORS and abs(before - after) <= TREE_SECTORS
 
 
 def short(value):
