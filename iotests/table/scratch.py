@@ -83,7 +83,7 @@ class Setup:
 
     def run(self, words):
         verb, *arguments = words
-        method = getattr(self, "do_" + verb, None)
+        method = getattr(self, "do_" + verb.replace("-", "_"), None)
         if method is None:
             raise SetupError(f"unknown setup verb '{verb}'")
         try:
@@ -130,6 +130,23 @@ class Setup:
         with open(self.path(name), "r+b") as file:
             file.seek(int(offset, 0))
             file.write(bytes.fromhex("".join(digits)))
+
+    def poke_table(self, name, field, offset, digits):
+        """Pokes into the table whose place the header's field at this offset tells."""
+        with open(self.path(name), "rb") as file:
+            file.seek(field)
+            place = int.from_bytes(file.read(8), "big")
+        self.do_poke(name, str(place + int(offset, 0)), digits)
+
+    def do_poke_snapshot(self, name, offset, digits):
+        """qcow2: offset counts from the start of the snapshot table."""
+        self.poke_table(name, 64, offset, digits)
+
+    def do_poke_bitmap(self, name, offset, digits):
+        """qcow2: offset counts from the start of the bitmap directory."""
+        with open(self.path(name), "rb") as file:
+            extension = file.read(512).index(bytes.fromhex("23852875"))
+        self.poke_table(name, extension + 24, offset, digits)
 
     def do_truncate(self, name, size):
         with open(self.path(name), "ab"):
