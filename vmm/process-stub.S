@@ -23,6 +23,12 @@ process_stub_start:
     syscall
     test %rax, %rax
     jnz 1f
+    mov $0x1002, %edi           /* arch_prctl(ARCH_SET_FS, boot page): see abi.h */
+    mov 40(%r12), %rsi
+    mov $158, %eax
+    syscall
+    test %rax, %rax
+    jnz 1f
     mov $1, %edi                /* seccomp(SECCOMP_SET_MODE_FILTER, 0, program) */
     xor %esi, %esi
     mov 32(%r12), %rdx

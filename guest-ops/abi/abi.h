@@ -145,7 +145,8 @@ struct abi_vcpu_boot {
 };
 
 /* Read-only for the guest; its address is the entry point's first argument, the vCPU's number the
- * second. */
+ * second. The FS base points to it, too: codec libraries were compiled with a stack protector,
+ * which reads its canary at fs:0x28. */
 struct abi_boot {
     uint32_t version;
     uint32_t vcpu_count;

@@ -3,6 +3,7 @@
 
 _Noreturn void __assert_fail(const char *what, const char *file, unsigned line,
                              const char *function);
+_Noreturn void __stack_chk_fail(void);
 
 _Noreturn void __assert_fail(const char *what, const char *file, unsigned line,
                              const char *function)
@@ -11,5 +12,10 @@ _Noreturn void __assert_fail(const char *what, const char *file, unsigned line,
     (void)file;
     (void)line;
     (void)function;
+    __builtin_trap();
+}
+
+_Noreturn void __stack_chk_fail(void)
+{
     __builtin_trap();
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Raw deflate data with a window smaller than usual, by zlib: what qcow stores. */
+#ifndef FORMATS_CODEC_RAWDEFLATE_H
+#define FORMATS_CODEC_RAWDEFLATE_H
+
+#include "common/arena.h"
+
+/*
+ * Decode exactly @out_bytes bytes. Data behind them does not matter, nor does it if the stream
+ * stops short of its end marker. Returns 0, -FMT_EIO for anything else, -FMT_ENOMEM.
+ * @window_bits: 9..15; data that reaches further back is refused.
+ */
+int rawdeflate_decode(struct fmt_arena *arena, int window_bits, const void *in, size_t in_bytes,
+                      void *out, size_t out_bytes);
+
+/* Encode; *@out_bytes is the room and becomes the length. -FMT_ENOSPC if the room is too small. */
+int rawdeflate_encode(struct fmt_arena *arena, int window_bits, const void *in, size_t in_bytes,
+                      void *out, size_t *out_bytes);
+
+#endif
