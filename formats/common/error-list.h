@@ -104,6 +104,7 @@ FMT_ERROR(VPC_TRUNCATED, ERROR, "block-vpc: free_data_block_offset points after 
 FMT_ERROR(VPC_LOCATOR_TOO_LONG, ERROR, "Parent locator too long (%u bytes)")
 FMT_ERROR(VPC_READ_LOCATOR, ERROR, "Error reading parent locator")
 FMT_ERROR(VPC_NO_PARENT_NAME, ERROR, "The differencing image does not name its parent")
+FMT_ERROR(VPC_OTHER_PARENT, ERROR, "The backing file is not the image that the differencing image was made from")
 FMT_ERROR(VPC_DISK_TOO_LARGE, ERROR, "Disk size is too large, max size is 2040 GiB")
 FMT_ERROR(VPC_NO_GEOMETRY, ERROR, "The requested image size cannot be represented in CHS geometry")
 FMT_ERROR(VPC_TRY_SIZE, HINT, "Try size=%u or force-size=on (the latter makes the image incompatible with Virtual PC)")

@@ -2,6 +2,8 @@
 /* Parallels: recognising an image and reading its header. */
 #include "parallels.h"
 
+#include "common/mapread.h"
+
 const char parallels_magics[2][16] = {
     {'W', 'i', 't', 'h', 'o', 'u', 't', 'F', 'r', 'e', 'e', 'S', 'p', 'a', 'c', 'e'},
     {'W', 'i', 't', 'h', 'o', 'u', 'F', 'r', 'e', 'S', 'p', 'a', 'c', 'E', 'x', 't'},
@@ -125,6 +127,8 @@ const struct fmt_driver fmt_parallels_driver = {
     .open = parallels_open,
     .info = fmt_info_nothing,
     .create = parallels_create,
+    .map = parallels_map,
+    .read = fmt_mapped_read,
     .no_dirty_flag = true,
     .supports_backing = true,
 };

@@ -68,7 +68,6 @@ int parallels_extension_check(struct fmt_image *image, const struct parallels_st
 int parallels_create(struct fmt_env *env, const struct fmt_create *create);
 int parallels_map(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);
-int parallels_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int parallels_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 int parallels_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                        struct fmt_extent *out);

@@ -131,5 +131,7 @@ const struct fmt_driver fmt_qcow_driver = {
     .open = qcow_open,
     .info = fmt_info_nothing,
     .create = qcow_create,
+    .map = qcow_map,
+    .read = qcow_read,
     .supports_backing = true,
 };

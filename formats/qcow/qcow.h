@@ -17,6 +17,7 @@ enum {
     QCOW_HEADER_BYTES = 48,
     QCOW_BACKING_BYTES_MAX = 1023,
     QCOW_CACHE_PAGES = 16,
+    QCOW_WINDOW_BITS = 12, /* of compressed clusters */
 };
 
 enum qcow_crypt { QCOW_CRYPT_NONE = 0, QCOW_CRYPT_AES = 1 };
@@ -48,6 +49,9 @@ struct qcow_state {
 /* L2 entry of the cluster at @offset of the disk, 0 if there is none. Returns 0 or a negative
  * errno. */
 int qcow_entry(struct qcow_state *state, uint64_t offset, uint64_t *entry);
+
+/* Make state->cluster and state->coded. Returns 0, or -FMT_ENOMEM with the error recorded. */
+int qcow_buffers_make(struct fmt_image *image);
 
 int qcow_create(struct fmt_env *env, const struct fmt_create *create);
 int qcow_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);

@@ -2,6 +2,8 @@
 /* QED: recognising an image, reading and writing its header. */
 #include "qed.h"
 
+#include "common/mapread.h"
+
 static unsigned qed_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
 {
     (void)filename;
@@ -174,5 +176,7 @@ const struct fmt_driver fmt_qed_driver = {
     .open = qed_open,
     .info = fmt_info_nothing,
     .create = qed_create,
+    .map = qed_map,
+    .read = fmt_mapped_read,
     .supports_backing = true,
 };

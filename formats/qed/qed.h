@@ -66,9 +66,12 @@ int qed_header_write(struct fmt_image *image);
 bool qed_cluster_off_ok(const struct qed_state *state, uint64_t offset);
 bool qed_table_off_ok(const struct qed_state *state, uint64_t offset);
 
+/* Offset of the L2 table for the disk's @offset, QED_UNALLOCATED if there is none. Returns 0 or a
+ * negative errno, also where the table cannot be one. */
+int qed_l2_find(struct fmt_image *image, uint64_t offset, uint64_t *l2_off);
+
 int qed_create(struct fmt_env *env, const struct fmt_create *create);
 int qed_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
-int qed_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int qed_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 int qed_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int qed_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);

@@ -342,6 +342,54 @@ static void test_fields(void **state)
     fake_world_free(world);
 }
 
+/* Blocks in all states; those partly present are told by the chunk's sector bitmap. */
+static void test_map(void **state)
+{
+    static const char *const pairs[] = {"parent_linkage", "{00000000-0000-0000-0000-000000000000}",
+                                        "relative_path", "b.vhdx", NULL};
+    static const struct driver_option small[] = {
+        {"block_size", FMT_OPTION_NUMBER, MIB, NULL},
+        {0        }
+    };
+    static const struct {
+        uint64_t offset, length;
+        enum fmt_extent_kind kind;
+        uint64_t device_off;
+    } rows[] = {
+        {0,              MIB,                  FMT_EXTENT_UNALLOCATED, 0             },
+        {MIB,            2 * MIB,              FMT_EXTENT_ZERO,        0             },
+        {3 * MIB,        MIB,                  FMT_EXTENT_DATA,        9 * MIB       },
+        {4 * MIB,        512,                  FMT_EXTENT_UNALLOCATED, 0             },
+        {4 * MIB + 512,  1024,                 FMT_EXTENT_DATA,        10 * MIB + 512},
+        {4 * MIB + 1536, MIB - 1536 + 3 * MIB, FMT_EXTENT_UNALLOCATED, 0             },
+    };
+    struct fake_world *world = fake_world_new();
+    uint32_t device;
+
+    (void)state;
+    assert_int_equal(driver_create(world, "vhdx", 8 * MIB, small, NULL, &device), 0);
+    assert_int_equal(io_truncate(&world->env, device, 12 * MIB, FMT_PREALLOC_OFF), 0);
+    uint8_t *data = world->device[device].data;
+    locator_put(data, pairs);
+    memset(data + BAT_OFF, 0, 64);
+    le64_store(data + BAT_OFF + 8, VHDX_ZERO);
+    le64_store(data + BAT_OFF + 16, VHDX_UNMAPPED);
+    le64_store(data + BAT_OFF + 24, 9 * MIB | VHDX_FULLY_PRESENT);
+    le64_store(data + BAT_OFF + 32, 10 * MIB | VHDX_PARTIALLY_PRESENT);
+    le64_store(data + BAT_OFF + 8 * 4096, 11 * MIB | VHDX_FULLY_PRESENT);
+    data[11 * MIB + 4 * MIB / 512 / 8] = 6;
+    struct fmt_image *image = driver_open(world, "vhdx", device, 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fmt_extent extent;
+        assert_int_equal(fmt_image_map(image, rows[i].offset, 8 * MIB - rows[i].offset, &extent),
+                         0);
+        assert_int_equal(extent.kind, rows[i].kind);
+        assert_int_equal(extent.length, rows[i].length);
+        assert_int_equal(extent.device_off, rows[i].device_off);
+    }
+    fake_world_free(world);
+}
+
 static void test_failing_io(void **state)
 {
     struct fake_world *world = fake_world_new();
@@ -358,11 +406,11 @@ static void test_failing_io(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crc),        cmocka_unit_test(test_create),
-        cmocka_unit_test(test_headers),    cmocka_unit_test(test_bat),
-        cmocka_unit_test(test_log),        cmocka_unit_test(test_log_fields),
-        cmocka_unit_test(test_parent),     cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_crc),     cmocka_unit_test(test_create),
+        cmocka_unit_test(test_headers), cmocka_unit_test(test_bat),
+        cmocka_unit_test(test_log),     cmocka_unit_test(test_log_fields),
+        cmocka_unit_test(test_parent),  cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_map),     cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

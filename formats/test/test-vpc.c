@@ -211,6 +211,54 @@ static void test_fields(void **state)
     fake_world_free(world);
 }
 
+/* Sectors whose bit is set are here, all others are the parent's. */
+static void test_differencing_map(void **state)
+{
+    static const struct {
+        uint64_t offset, length;
+        enum fmt_extent_kind kind;
+        uint64_t device_off;
+    } rows[] = {
+        {0,        512,                  FMT_EXTENT_DATA,        4096 + 512     },
+        {512,      512 * 8,              FMT_EXTENT_UNALLOCATED, 0              },
+        {512 * 9,  512 * 3,              FMT_EXTENT_DATA,        4096 + 512 * 10},
+        {512 * 12, (4 << 20) - 512 * 12, FMT_EXTENT_UNALLOCATED, 0              },
+    };
+    struct fake_world *world = fake_world_new();
+    uint32_t device, parent;
+
+    (void)state;
+    assert_int_equal(driver_create(world, "vpc", 4 << 20, forced, NULL, &parent), 0);
+    assert_int_equal(driver_create(world, "vpc", 4 << 20, forced, NULL, &device), 0);
+    assert_int_equal(io_truncate(&world->env, device, 3 << 20, FMT_PREALLOC_OFF), 0);
+    uint8_t *data = world->device[device].data;
+    be32_store(data + 60, VPC_DIFFERENCING);
+    footer_fix(data);
+    locator_put(data, 0, 0x57327275, 3072, "vpc");
+    be32_store(data + 1536, 4096 / 512);
+    data[4096] = 0x80;
+    data[4097] = 0x70;
+    struct fmt_image *image = driver_open(world, "vpc", device, 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fmt_extent extent;
+        assert_int_equal(fmt_image_map(image, rows[i].offset, (4 << 20) - rows[i].offset, &extent),
+                         0);
+        assert_int_equal(extent.kind, rows[i].kind);
+        assert_int_equal(extent.length, rows[i].length);
+        assert_int_equal(extent.device_off, rows[i].device_off);
+    }
+    struct fmt_extent extent;
+    image = driver_open(world, "vpc", device, 0);
+    image->backing = driver_open(world, "vpc", parent, 0);
+    assert_int_equal(fmt_image_map(image, 0, 1, &extent), -FMT_EINVAL);
+    assert_string_equal(fake_error(world), "VPC_OTHER_PARENT()");
+    memcpy(data + 512 + 40, world->device[parent].data + 68, VPC_UUID_BYTES);
+    image = driver_open(world, "vpc", device, 0);
+    image->backing = driver_open(world, "vpc", parent, 0);
+    assert_int_equal(fmt_image_map(image, 0, 1, &extent), 0);
+    fake_world_free(world);
+}
+
 static void test_failing_io(void **state)
 {
     struct fake_world *world = fake_world_new();
@@ -231,7 +279,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_geometry),   cmocka_unit_test(test_create),
         cmocka_unit_test(test_size_rules), cmocka_unit_test(test_parent),
-        cmocka_unit_test(test_fields),     cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_fields),     cmocka_unit_test(test_differencing_map),
+        cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 /* VDI: recognising an image and reading its header. */
 #include "vdi.h"
 
+#include "common/mapread.h"
+
 enum { OFF_SIGNATURE = 0x40, OFF_UUID_LINK = 0x1a8, OFF_UUID_PARENT = 0x1b8, UUID_BYTES = 16 };
 
 static unsigned vdi_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
@@ -112,4 +114,6 @@ const struct fmt_driver fmt_vdi_driver = {
     .open = vdi_open,
     .info = fmt_info_nothing,
     .create = vdi_create,
+    .map = vdi_map,
+    .read = fmt_mapped_read,
 };

@@ -64,7 +64,6 @@ static inline uint64_t vdi_block_off(const struct vdi_state *state, uint32_t ent
 
 int vdi_create(struct fmt_env *env, const struct fmt_create *create);
 int vdi_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
-int vdi_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int vdi_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 int vdi_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int vdi_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);

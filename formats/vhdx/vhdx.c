@@ -2,6 +2,8 @@
 /* VHDX: recognising and opening an image. */
 #include "vhdx.h"
 
+#include "common/mapread.h"
+
 static const char file_signature[8] = {'v', 'h', 'd', 'x', 'f', 'i', 'l', 'e'};
 
 static unsigned vhdx_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
@@ -76,5 +78,7 @@ const struct fmt_driver fmt_vhdx_driver = {
     .open = vhdx_open,
     .info = fmt_info_nothing,
     .create = vhdx_create,
+    .map = vhdx_map,
+    .read = fmt_mapped_read,
     .map_opaque = true,
 };

@@ -170,7 +170,6 @@ static inline int vhdx_entry(struct vhdx_state *state, uint64_t index, uint64_t 
 
 int vhdx_create(struct fmt_env *env, const struct fmt_create *create);
 int vhdx_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
-int vhdx_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int vhdx_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 int vhdx_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);

@@ -2,6 +2,8 @@
 /* VHD: recognising an image, its footer, its dynamic disk header, its size. */
 #include "vpc.h"
 
+#include "common/mapread.h"
+
 static const char footer_cookie[8] = {'c', 'o', 'n', 'e', 'c', 't', 'i', 'x'};
 static const char header_cookie[8] = {'c', 'x', 's', 'p', 'a', 'r', 's', 'e'};
 
@@ -222,4 +224,6 @@ const struct fmt_driver fmt_vpc_driver = {
     .open = vpc_open,
     .info = fmt_info_nothing,
     .create = vpc_create,
+    .map = vpc_map,
+    .read = fmt_mapped_read,
 };

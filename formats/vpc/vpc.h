@@ -90,7 +90,6 @@ static inline int vpc_entry(struct vpc_state *state, uint64_t index, uint32_t *e
 
 int vpc_create(struct fmt_env *env, const struct fmt_create *create);
 int vpc_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
-int vpc_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int vpc_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int vpc_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
 int vpc_finish(struct fmt_image *image);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading by map; see mapread.h. */
+#include "mapread.h"
+
+int fmt_mapped_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+{
+    uint8_t *to = buffer;
+
+    while (length > 0) {
+        struct fmt_extent extent = {0};
+        int r = image->driver->map(image, offset, length, &extent);
+        if (r < 0)
+            return r;
+        size_t n = (size_t)extent.length;
+        if (extent.kind == FMT_EXTENT_DATA)
+            r = io_read(image->env, extent.device, extent.device_off, to, n);
+        else
+            memset(to, 0, n);
+        if (r < 0)
+            return r;
+        to += n;
+        offset += n;
+        length -= n;
+    }
+    return 0;
+}
+
+/* Pieces joined into one extent, at most: no disk's size makes one call endless. */
+enum { JOINED_MAX = 1 << 16 };
+
+/* Whether @next, which follows @extent on the disk, is more of the same. */
+static bool same(const struct fmt_extent *extent, const struct fmt_extent *next)
+{
+    if (next->kind != extent->kind || next->device != extent->device || next->compressed ||
+        extent->compressed)
+        return false;
+    return next->kind != FMT_EXTENT_DATA || next->device_off == extent->device_off + extent->length;
+}
+
+int fmt_extents_map(struct fmt_image *image, fmt_extent_fn extent_at, uint64_t offset,
+                    uint64_t length, struct fmt_extent *out)
+{
+    int r = extent_at(image, offset, out);
+
+    for (unsigned n = 1; r == 0 && out->length < length && n < JOINED_MAX; n++) {
+        struct fmt_extent next;
+        /* An error further on is for a later call to tell. */
+        if (extent_at(image, offset + out->length, &next) < 0 || !same(out, &next))
+            break;
+        out->length += next.length;
+    }
+    out->length = min_u64(out->length, length);
+    return r;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading an image whose map tells where all its bytes lie. */
+#ifndef FORMATS_COMMON_MAPREAD_H
+#define FORMATS_COMMON_MAPREAD_H
+
+#include "format.h"
+
+/* A driver's read(): bytes of DATA extents from their device, zeroes for everything else. */
+int fmt_mapped_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
+
+/* What is at virtual offset @at, up to the end of its block or cluster. */
+typedef int (*fmt_extent_fn)(struct fmt_image *image, uint64_t at, struct fmt_extent *out);
+
+/*
+ * A driver's map(): the extent at @offset, grown by those behind it while they are more of the
+ * same: of the same kind, and for DATA adjacent in the same device. Compressed clusters stay
+ * single.
+ */
+int fmt_extents_map(struct fmt_image *image, fmt_extent_fn extent_at, uint64_t offset,
+                    uint64_t length, struct fmt_extent *out);
+
+#endif
