@@ -215,11 +215,15 @@ class Prepared:
             return os.path.join(folder, "tree"), file.read()
 
     def make(self, folder, setup):
-        tree = os.path.join(folder, "tree")
+        """What is kept is a copy: of the originals, what counts as data may depend on the time."""
+        original, tree = os.path.join(folder, "original"), os.path.join(folder, "tree")
+        empty_folder(original)
         empty_folder(tree)
-        worker = Setup(tree, self.tools)
+        worker = Setup(original, self.tools)
         for words in setup:
             worker.run(words)
+        copy_tree(original, tree)
+        shutil.rmtree(original, onerror=make_removable)
         with open(os.path.join(folder, "identity"), "w", encoding="ascii") as file:
             file.write(uuid.uuid4().hex)
 
