@@ -81,6 +81,58 @@ bool parallels_data_sector_test(const struct parallels_state *state, uint64_t fi
     return true;
 }
 
+/* Where the last cluster ends. */
+static int end_find(struct parallels_state *state)
+{
+    uint64_t offset;
+
+    state->end_off = state->data_off;
+    for (uint32_t i = 0; i < state->header.bat_entries; i++) {
+        int r = parallels_cluster_off(state, i, &offset);
+        if (r < 0)
+            return r;
+        if (offset + state->cluster_bytes > state->end_off)
+            state->end_off = offset + state->cluster_bytes;
+    }
+    return 0;
+}
+
+static void finding_ignore(void *ctx, enum fmt_error_code code, const struct fmt_error_arg *args,
+                           unsigned count)
+{
+    (void)ctx;
+    (void)code;
+    (void)args;
+    (void)count;
+}
+
+static void finding_tell(void *ctx, enum fmt_error_code code, const struct fmt_error_arg *args,
+                         unsigned count)
+{
+    struct fmt_env *env = ctx;
+    env->io->message(env->io_ctx, FMT_MESSAGE_PLAIN, code, args, count);
+}
+
+/* A disk opened for writing is marked so; what is wrong with it is repaired first. */
+static int writable_open(struct fmt_image *image, struct parallels_state *state)
+{
+    struct fmt_check look = {.finding = finding_ignore};
+    struct fmt_check repair = {.finding = finding_tell, .finding_ctx = image->env};
+
+    if (state->header.ext_sector)
+        fmt_message(image->env, FMT_MESSAGE_WARNING, FMT_ERR_PARALLELS_EXT_IGNORED);
+    int r = parallels_in_use_write(image, true);
+    if (r < 0 || image->flags & FMT_OPEN_CHECK)
+        return r;
+    r = parallels_check(image, &look, 0);
+    if (r < 0 || look.corruptions == 0)
+        return r;
+    r = parallels_check(image, &repair, FMT_FIX_LEAKS | FMT_FIX_ERRORS);
+    if (r < 0)
+        return fmt_fail(image->env, -r, FMT_ERR_PARALLELS_REPAIR, FMT_NUM(-r));
+    return parallels_in_use_write(image, true);
+}
+
 static int parallels_open(struct fmt_image *image)
 {
     struct parallels_state *state = fmt_alloc(image->env, sizeof(*state));
@@ -113,12 +165,13 @@ static int parallels_open(struct fmt_image *image)
                                      ? UINT64_MAX
                                      : h->disk_sectors * FMT_SECTOR_BYTES;
     image->state = state;
-    if (h->ext_sector == 0)
-        return 0;
-    if (!(image->flags & FMT_OPEN_WRITABLE))
-        return parallels_extension_check(image, state);
-    fmt_message(env, FMT_MESSAGE_WARNING, FMT_ERR_PARALLELS_EXT_IGNORED);
-    return 0;
+    if (h->ext_sector && !(image->flags & FMT_OPEN_WRITABLE))
+        r = parallels_extension_check(image, state);
+    if (r == 0 && image->flags & (FMT_OPEN_WRITABLE | FMT_OPEN_CHECK))
+        r = end_find(state);
+    if (r == 0 && image->flags & FMT_OPEN_WRITABLE)
+        r = writable_open(image, state);
+    return r;
 }
 
 const struct fmt_driver fmt_parallels_driver = {
@@ -129,6 +182,11 @@ const struct fmt_driver fmt_parallels_driver = {
     .create = parallels_create,
     .map = parallels_map,
     .read = fmt_mapped_read,
+    .check = parallels_check,
+    .allocate = parallels_allocate,
+    .write = fmt_allocated_write,
+    .write_zeroes = fmt_allocated_write_zeroes,
+    .finish = parallels_finish,
     .no_dirty_flag = true,
     .supports_backing = true,
 };

@@ -6,6 +6,7 @@
 #ifndef FORMATS_PARALLELS_PARALLELS_H
 #define FORMATS_PARALLELS_PARALLELS_H
 
+#include "common/append.h"
 #include "common/cache.h"
 #include "common/format.h"
 
@@ -38,7 +39,7 @@ struct parallels_state {
     uint64_t end_off;       /* behind the last cluster in use */
     struct fmt_cache bat;
     bool unclean; /* was found in use */
-    bool changed;
+    struct fmt_append append;
 };
 
 extern const char parallels_magics[2][16]; /* the old one, the new one */
@@ -65,13 +66,19 @@ bool parallels_data_sector_test(const struct parallels_state *state, uint64_t fi
 /* Check the format extension, as the reference does where it does not write. */
 int parallels_extension_check(struct fmt_image *image, const struct parallels_state *state);
 
+/* Write the mark that the disk is open for writing, or not. */
+int parallels_in_use_write(struct fmt_image *image, bool in_use);
+/* Change the BAT entry of cluster @index; 0: none. */
+int parallels_entry_write(struct parallels_state *state, uint64_t index, uint64_t cluster_off);
+/* Take new clusters at the end. */
+int parallels_clusters_take(struct fmt_image *image, uint64_t clusters, uint64_t *offset);
+
 int parallels_create(struct fmt_env *env, const struct fmt_create *create);
 int parallels_map(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);
 int parallels_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 int parallels_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                        struct fmt_extent *out);
-int parallels_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
 int parallels_finish(struct fmt_image *image);
 
 #endif

@@ -133,5 +133,10 @@ const struct fmt_driver fmt_qcow_driver = {
     .create = qcow_create,
     .map = qcow_map,
     .read = qcow_read,
+    .allocate = qcow_allocate,
+    .write = fmt_allocated_write,
+    .write_zeroes = fmt_allocated_write_zeroes,
+    .write_compressed = qcow_write_compressed,
+    .finish = qcow_finish,
     .supports_backing = true,
 };

@@ -6,6 +6,7 @@
 #ifndef FORMATS_QCOW_QCOW_H
 #define FORMATS_QCOW_QCOW_H
 
+#include "common/append.h"
 #include "common/cache.h"
 #include "common/format.h"
 
@@ -43,7 +44,7 @@ struct qcow_state {
     uint8_t *cluster;        /* the last decompressed cluster; NULL until needed */
     uint8_t *coded;          /* its compressed bytes */
     uint64_t cluster_entry;  /* its L2 entry; 0: none */
-    uint64_t end_off;        /* where new clusters go; 0 until something is written */
+    struct fmt_append append;
 };
 
 /* L2 entry of the cluster at @offset of the disk, 0 if there is none. Returns 0 or a negative
@@ -58,7 +59,8 @@ int qcow_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct f
 int qcow_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int qcow_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);
-int qcow_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
+int qcow_write_compressed(struct fmt_image *image, uint64_t offset, const void *buffer,
+                          size_t length);
 int qcow_finish(struct fmt_image *image);
 
 #endif

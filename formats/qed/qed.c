@@ -145,6 +145,28 @@ static int backing_read(struct fmt_image *image, const struct qed_header *h)
     return 0;
 }
 
+/* What changes of a file that is opened for writing begin with. */
+static int writable_open(struct fmt_image *image)
+{
+    struct qed_state *state = image->state;
+    struct qed_header *h = &state->header;
+    struct fmt_env *env = image->env;
+    struct fmt_check check = {0};
+    int r = 0;
+
+    /* Features that programs unaware of them must forget, such as this one. */
+    if (h->autoclear_features) {
+        h->autoclear_features = 0;
+        r = qed_header_write(image);
+        if (r < 0)
+            return fmt_fail(env, -r, FMT_ERR_QED_UPDATE_HEADER);
+    }
+    if (!(h->features & QED_F_NEED_CHECK) || image->flags & FMT_OPEN_CHECK)
+        return 0;
+    r = qed_check(image, &check, FMT_FIX_LEAKS | FMT_FIX_ERRORS);
+    return r < 0 ? fmt_fail(env, -r, FMT_ERR_QED_CORRUPTED) : 0;
+}
+
 static int qed_open(struct fmt_image *image)
 {
     struct qed_state *state = fmt_alloc(image->env, sizeof(*state));
@@ -167,7 +189,7 @@ static int qed_open(struct fmt_image *image)
     image->state = state;
     image->facts.virtual_bytes = state->header.disk_bytes;
     image->facts.cluster_bytes = state->header.cluster_bytes;
-    return 0;
+    return image->flags & FMT_OPEN_WRITABLE ? writable_open(image) : 0;
 }
 
 const struct fmt_driver fmt_qed_driver = {
@@ -178,5 +200,10 @@ const struct fmt_driver fmt_qed_driver = {
     .create = qed_create,
     .map = qed_map,
     .read = fmt_mapped_read,
+    .check = qed_check,
+    .allocate = qed_allocate,
+    .write = fmt_allocated_write,
+    .write_zeroes = qed_write_zeroes,
+    .finish = qed_finish,
     .supports_backing = true,
 };

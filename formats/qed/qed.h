@@ -7,6 +7,7 @@
 #ifndef FORMATS_QED_QED_H
 #define FORMATS_QED_QED_H
 
+#include "common/append.h"
 #include "common/cache.h"
 #include "common/format.h"
 
@@ -51,7 +52,7 @@ struct qed_state {
     uint64_t file_bytes;    /* whole clusters; new ones are appended here */
     uint32_t table_entries; /* a power of two */
     struct fmt_cache tables;
-    bool changed; /* clusters were added */
+    struct fmt_append append;
 };
 
 bool qed_cluster_size_ok(uint64_t cluster_bytes);
@@ -74,7 +75,6 @@ int qed_create(struct fmt_env *env, const struct fmt_create *create);
 int qed_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int qed_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 int qed_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
-int qed_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
 int qed_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length, bool may_unmap);
 int qed_finish(struct fmt_image *image);
 

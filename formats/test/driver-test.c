@@ -168,3 +168,142 @@ void driver_use(struct fmt_image *image)
     if (size)
         fmt_image_read(image, size - 1, buffer, 1);
 }
+
+/* ---- writing ---- */
+
+enum { WRITES = 40, WRITE_BYTES_MAX = 300 << 10, SHADOW_BYTES_MAX = 16 << 20 };
+
+/* A sequence of pieces, the same in each run. */
+struct pieces {
+    uint32_t seed;
+    uint64_t offset;
+    size_t length;
+};
+
+static uint32_t pieces_random(struct pieces *p)
+{
+    p->seed = p->seed * 1103515245 + 12345;
+    return p->seed >> 8;
+}
+
+/* Small and large pieces, in sectors. */
+static void pieces_next(struct pieces *p, uint64_t bytes)
+{
+    uint64_t sectors = bytes / FMT_SECTOR_BYTES;
+    size_t most = pieces_random(p) % 3 ? 20 : WRITE_BYTES_MAX / FMT_SECTOR_BYTES;
+
+    p->offset = pieces_random(p) % sectors;
+    p->length = 1 + pieces_random(p) % most;
+    p->length = (size_t)min_u64(p->length, sectors - p->offset) * FMT_SECTOR_BYTES;
+    p->offset *= FMT_SECTOR_BYTES;
+}
+
+/* Whole clusters, where pieces are to be compressed. */
+static void pieces_align(struct pieces *p, const struct fmt_image *image)
+{
+    uint64_t cluster = image->facts.cluster_bytes, size = image->facts.virtual_bytes;
+
+    p->offset -= p->offset % cluster;
+    p->length = (size_t)min_u64(cluster, size - p->offset);
+}
+
+static int pieces_write(struct fmt_image *image, uint8_t *shadow)
+{
+    const struct fmt_driver *driver = image->driver;
+    static uint8_t buffer[WRITE_BYTES_MAX];
+    struct pieces p = {.seed = 7};
+    int r = 0;
+
+    for (unsigned n = 0; r == 0 && n < WRITES; n++) {
+        pieces_next(&p, image->facts.virtual_bytes);
+        bool compressed = driver->write_compressed && n % 4 == 1, zeroes = n % 4 == 2;
+        if (compressed)
+            pieces_align(&p, image);
+        memset(buffer, zeroes ? 0 : (int)n + 1, p.length);
+        if (shadow)
+            memcpy(shadow + p.offset, buffer, p.length);
+        if (compressed)
+            r = driver->write_compressed(image, p.offset, buffer, p.length);
+        else if (zeroes)
+            r = driver->write_zeroes(image, p.offset, p.length, true);
+        else
+            r = driver->write(image, p.offset, buffer, p.length);
+    }
+    return r == 0 ? driver->finish(image) : r;
+}
+
+static void read_compare(struct fmt_image *image, const uint8_t *shadow, uint8_t *buffer)
+{
+    uint64_t size = image->facts.virtual_bytes;
+
+    assert_int_equal(fmt_image_read(image, 0, buffer, size), 0);
+    assert_memory_equal(buffer, shadow, size);
+}
+
+struct findings {
+    char text[4096];
+    size_t used;
+};
+
+static void finding_add(void *ctx, enum fmt_error_code code, const struct fmt_error_arg *args,
+                        unsigned count)
+{
+    struct findings *f = ctx;
+
+    f->used += fake_code_text(f->text + f->used, sizeof(f->text) - f->used, code, args, count);
+    f->used += (size_t)snprintf(f->text + f->used, sizeof(f->text) - f->used, "\n");
+}
+
+const char *driver_check(struct fake_world *world, struct fmt_image *image, struct fmt_check *check,
+                         unsigned fix)
+{
+    static struct findings findings;
+
+    findings = (struct findings){.used = 0};
+    *check = (struct fmt_check){.finding = finding_add, .finding_ctx = &findings};
+    if (image->driver->check(image, check, fix) < 0)
+        fail_msg("check: %s", fake_error(world));
+    return findings.text;
+}
+
+void driver_test_failing_write(const char *format, uint64_t bytes,
+                               const struct driver_option *options)
+{
+    for (unsigned n = 1;; n += 1 + n / 4) {
+        struct fake_world *world = fake_world_new();
+        uint32_t device;
+        assert_int_equal(driver_create(world, format, bytes, options, NULL, &device), 0);
+        struct fmt_image *image = driver_open(world, format, device, FMT_OPEN_WRITABLE);
+        world->fail_at = world->requests + n;
+        int r = pieces_write(image, NULL);
+        bool reached = world->requests >= world->fail_at;
+        assert_true(r == 0 || reached);
+        fake_world_free(world);
+        if (!reached)
+            return;
+    }
+}
+
+void driver_test_write(const char *format, uint64_t bytes, const struct driver_option *options)
+{
+    struct fake_world *world = fake_world_new();
+    uint8_t *shadow = calloc(1, SHADOW_BYTES_MAX), *buffer = malloc(SHADOW_BYTES_MAX);
+    struct fmt_check check;
+    uint32_t device;
+
+    assert_int_equal(driver_create(world, format, bytes, options, NULL, &device), 0);
+    struct fmt_image *image = driver_open(world, format, device, FMT_OPEN_WRITABLE);
+    assert_true(image->facts.virtual_bytes <= SHADOW_BYTES_MAX);
+    assert_int_equal(pieces_write(image, shadow), 0);
+    read_compare(image, shadow, buffer);
+    image = driver_open(world, format, device, 0);
+    read_compare(image, shadow, buffer);
+    if (image->driver->check) {
+        image = driver_open(world, format, device, FMT_OPEN_CHECK);
+        assert_string_equal(driver_check(world, image, &check, 0), "");
+        assert_int_equal(check.corruptions + check.leaks + check.check_errors, 0);
+    }
+    free(shadow);
+    free(buffer);
+    fake_world_free(world);
+}

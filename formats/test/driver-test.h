@@ -45,6 +45,19 @@ void driver_test_fields(struct fake_world *world, const char *format, uint32_t d
 void driver_test_lengths(struct fake_world *world, const char *format, uint32_t device,
                          const uint64_t *lengths, size_t count);
 
+/*
+ * Write all kinds of pieces into a new image of @bytes bytes (at most 16 MiB), plain, as zeroes and
+ * compressed where the driver can; what is read back, then and after opening it again, is what was
+ * written, and check finds nothing.
+ */
+void driver_test_write(const char *format, uint64_t bytes, const struct driver_option *options);
+/* The same with the n-th request failing, for some n: errors, no crash. */
+void driver_test_failing_write(const char *format, uint64_t bytes,
+                               const struct driver_option *options);
+/* The texts of all findings of check, one per line, and its result. Static buffer. */
+const char *driver_check(struct fake_world *world, struct fmt_image *image, struct fmt_check *check,
+                         unsigned fix);
+
 /* Use an image: map from the start, read what is data, and the last byte. Errors are results, too.
  */
 void driver_use(struct fmt_image *image);

@@ -182,9 +182,8 @@ static const char *const code_names[] = {
 #undef FMT_ERROR
 };
 
-/* "CODE(arg,arg)" at @to; returns its length. */
-static size_t code_text(char *to, size_t room, enum fmt_error_code code,
-                        const struct fmt_error_arg *args, unsigned count)
+size_t fake_code_text(char *to, size_t room, enum fmt_error_code code,
+                      const struct fmt_error_arg *args, unsigned count)
 {
     size_t used = (size_t)snprintf(to, room, "%s(", code_names[code]);
 
@@ -208,7 +207,7 @@ static void fake_message(void *ctx, enum fmt_message_kind kind, enum fmt_error_c
     size_t used = strlen(world->messages);
     char text[1024];
 
-    code_text(text, sizeof(text), code, args, count);
+    fake_code_text(text, sizeof(text), code, args, count);
     snprintf(world->messages + used, sizeof(world->messages) - used, "%s %s\n", kinds[kind], text);
 }
 
@@ -365,7 +364,8 @@ const char *fake_error(const struct fake_world *world)
     text[0] = '\0';
     for (unsigned f = world->error.frames; f-- > 0;) {
         const struct fmt_error_frame *frame = &world->error.frame[f];
-        used += code_text(text + used, sizeof(text) - used, frame->code, frame->arg, frame->args);
+        used +=
+            fake_code_text(text + used, sizeof(text) - used, frame->code, frame->arg, frame->args);
         if (f)
             used += (size_t)snprintf(text + used, sizeof(text) - used, "<");
     }

@@ -44,4 +44,8 @@ const char *fake_info(struct fake_world *world, struct fmt_image *image);
  * "CODE(arg,arg)<CODE(...)" with the outermost first. Static buffer. */
 const char *fake_error(const struct fake_world *world);
 
+/* "CODE(arg,arg)" at @to, of at most @room bytes; returns its length. */
+size_t fake_code_text(char *to, size_t room, enum fmt_error_code code,
+                      const struct fmt_error_arg *args, unsigned count);
+
 #endif

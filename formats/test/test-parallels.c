@@ -10,6 +10,8 @@
 #include "driver-test.h"
 #include <nettle/md5.h>
 
+#include "parallels/parallels.h"
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct driver_option small[] = {
@@ -153,6 +155,74 @@ static void test_fields(void **state)
     fake_world_free(world);
 }
 
+static void test_write(void **state)
+{
+    (void)state;
+    driver_test_write("parallels", 3 << 20, NULL);
+    driver_test_write("parallels", 3 << 20, small);
+    driver_test_failing_write("parallels", 3 << 20, small);
+}
+
+/* Not closed, a cluster shared, one outside, space behind: found, and repaired. */
+static void test_check(void **state)
+{
+    static uint8_t data[3 * CLUSTER];
+    static const char *const found = "PARALLELS_UNCLEAN(ERROR,0)\nPARALLELS_OUTSIDE(ERROR,7)\n"
+                                     "PARALLELS_LEAK(ERROR,8192)\nPARALLELS_DUPLICATE(ERROR,5)\n";
+    struct fake_world *world = fake_world_new();
+    struct fmt_check check;
+    uint32_t device;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        memset(data + i * CLUSTER, (int)i + 1, CLUSTER);
+    assert_int_equal(driver_create(world, "parallels", 64 << 20, small, NULL, &device), 0);
+    struct fmt_image *image = driver_open(world, "parallels", device, FMT_OPEN_WRITABLE);
+    assert_int_equal(image->driver->write(image, 0, data, sizeof(data)), 0);
+    assert_int_equal(image->driver->finish(image), 0);
+    assert_int_equal(io_truncate(&world->env, device, EXT_OFF + 5 * CLUSTER, FMT_PREALLOC_OFF), 0);
+    uint8_t *bytes = world->device[device].data;
+    le32_store(bytes + 44, PARALLELS_IN_USE);
+    le32_store(bytes + 64 + 4 * 5, le32_load(bytes + 64 + 4));
+    le32_store(bytes + 64 + 4 * 7, 1000);
+    image = driver_open(world, "parallels", device, FMT_OPEN_CHECK);
+    assert_string_equal(driver_check(world, image, &check, 0), found);
+    assert_int_equal(check.corruptions, 3);
+    assert_int_equal(check.leaks, 2);
+    image = driver_open(world, "parallels", device, FMT_OPEN_CHECK | FMT_OPEN_WRITABLE);
+    driver_check(world, image, &check, FMT_FIX_LEAKS | FMT_FIX_ERRORS);
+    assert_int_equal(check.corruptions_fixed, 3);
+    assert_int_equal(check.leaks_fixed, 2);
+    image = driver_open(world, "parallels", device, FMT_OPEN_CHECK);
+    assert_string_equal(driver_check(world, image, &check, 0), "");
+    assert_int_equal(check.corruptions + check.leaks, 0);
+    uint8_t copy[CLUSTER];
+    assert_int_equal(fmt_image_read(image, 5 * CLUSTER, copy, CLUSTER), 0);
+    assert_memory_equal(copy, data + CLUSTER, CLUSTER);
+    fake_world_free(world);
+}
+
+/* What check would find is repaired where the image is opened for writing. */
+static void test_repair_at_open(void **state)
+{
+    struct fake_world *world = fake_world_new();
+    uint32_t device;
+
+    (void)state;
+    assert_int_equal(driver_create(world, "parallels", 64 << 20, small, NULL, &device), 0);
+    le32_store(world->device[device].data + 44, PARALLELS_IN_USE);
+    le32_store(world->device[device].data + 64, 5000);
+    driver_open(world, "parallels", device, 0);
+    assert_string_equal(world->messages, "");
+    struct fmt_image *image = driver_open(world, "parallels", device, FMT_OPEN_WRITABLE);
+    assert_string_equal(world->messages, "PLAIN PARALLELS_UNCLEAN(Repairing,0)\n"
+                                         "PLAIN PARALLELS_OUTSIDE(Repairing,0)\n");
+    assert_int_equal(le32_load(world->device[device].data + 44), PARALLELS_IN_USE);
+    assert_int_equal(image->driver->finish(image), 0);
+    assert_int_equal(le32_load(world->device[device].data + 44), 0);
+    fake_world_free(world);
+}
+
 static void test_failing_io(void **state)
 {
     const uint8_t end[24] = {0};
@@ -171,9 +241,9 @@ static void test_failing_io(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create),
-        cmocka_unit_test(test_extension),
-        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_create),     cmocka_unit_test(test_extension),
+        cmocka_unit_test(test_fields),     cmocka_unit_test(test_write),
+        cmocka_unit_test(test_check),      cmocka_unit_test(test_repair_at_open),
         cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,6 +104,13 @@ static void test_fields(void **state)
     fake_world_free(world);
 }
 
+static void test_write(void **state)
+{
+    (void)state;
+    driver_test_write("qcow", 1 << 20, NULL);
+    driver_test_failing_write("qcow", 1 << 20, NULL);
+}
+
 static void test_failing_io(void **state)
 {
     struct fake_world *world = fake_world_new();
@@ -119,9 +126,8 @@ static void test_failing_io(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_create),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_fields),     cmocka_unit_test(test_write),
         cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "driver-test.h"
+#include "qed/qed.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -119,6 +120,47 @@ static void test_fields(void **state)
     fake_world_free(world);
 }
 
+static void test_write(void **state)
+{
+    (void)state;
+    driver_test_write("qed", 3 << 20, NULL);
+    driver_test_write("qed", 3 << 20, small);
+    driver_test_failing_write("qed", 3 << 20, small);
+}
+
+/* A bad L1 entry, a bad L2 entry, a shared cluster and a leak: found, and mended where possible. */
+static void test_check(void **state)
+{
+    static uint8_t data[3 * 4096];
+    struct fake_world *world = fake_world_new();
+    struct fmt_check check;
+    uint32_t device;
+
+    (void)state;
+    assert_int_equal(driver_create(world, "qed", 8 << 20, small, NULL, &device), 0);
+    struct fmt_image *image = driver_open(world, "qed", device, FMT_OPEN_WRITABLE);
+    assert_int_equal(image->driver->write(image, 0, data, sizeof(data)), 0);
+    assert_int_equal(image->driver->finish(image), 0);
+    uint8_t *l2 = world->device[device].data + 24576;
+    assert_int_equal(le64_load(l2), 12288);
+    le64_store(l2 + 8, 12289);
+    le64_store(l2 + 16, 12288);
+    le64_store(world->device[device].data + 4104, 5000);
+    le64_store(world->device[device].data + 16, QED_F_NEED_CHECK);
+    image = driver_open(world, "qed", device, FMT_OPEN_CHECK);
+    assert_string_equal(driver_check(world, image, &check, 0), "");
+    assert_int_equal(check.corruptions, 3);
+    assert_int_equal(check.leaks, 2);
+    assert_int_equal(check.allocated_clusters, 3);
+    image = driver_open(world, "qed", device, FMT_OPEN_CHECK | FMT_OPEN_WRITABLE);
+    driver_check(world, image, &check, FMT_FIX_LEAKS | FMT_FIX_ERRORS);
+    assert_int_equal(check.corruptions, 1);
+    assert_int_equal(check.corruptions_fixed, 2);
+    assert_int_equal(le64_load(world->device[device].data + 16), 0);
+    assert_int_equal(le64_load(l2 + 8), 0);
+    fake_world_free(world);
+}
+
 static void test_failing_io(void **state)
 {
     struct fake_world *world = fake_world_new();
@@ -134,10 +176,9 @@ static void test_failing_io(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_create), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_fields), cmocka_unit_test(test_write),
+        cmocka_unit_test(test_check),  cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,44 @@ static void test_fields(void **state)
     fake_world_free(world);
 }
 
+static void test_write(void **state)
+{
+    (void)state;
+    driver_test_write("vdi", 3 << 20, NULL);
+    driver_test_write("vdi", 3 << 20, is_static);
+    driver_test_failing_write("vdi", 3 << 20, is_static);
+}
+
+static void test_check(void **state)
+{
+    static const struct {
+        uint32_t offset, value;
+        const char *findings;
+        uint64_t corruptions;
+    } rows[] = {
+        {0x204, 0,          "VDI_BLOCK_SHARED(0,0)\n",                        1},
+        {0x204, 9,          "VDI_ENTRY_TOO_LARGE(1,9)\nVDI_ALLOCATED(7,8)\n", 2},
+        {0x204, UINT32_MAX, "VDI_ALLOCATED(7,8)\n",                           1},
+    };
+    struct fake_world *world = fake_world_new();
+    struct fmt_check check;
+    uint32_t device;
+
+    (void)state;
+    assert_int_equal(driver_create(world, "vdi", 8 << 20, is_static, NULL, &device), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t *at = world->device[device].data + rows[i].offset;
+        uint32_t saved = le32_load(at);
+        le32_store(at, rows[i].value);
+        struct fmt_image *image = driver_open(world, "vdi", device, FMT_OPEN_CHECK);
+        assert_string_equal(driver_check(world, image, &check, 0), rows[i].findings);
+        assert_int_equal(check.corruptions, rows[i].corruptions);
+        assert_int_equal(image->driver->check(image, &check, FMT_FIX_ERRORS), -FMT_ENOTSUP);
+        le32_store(at, saved);
+    }
+    fake_world_free(world);
+}
+
 static void test_failing_io(void **state)
 {
     struct fake_world *world = fake_world_new();
@@ -131,10 +169,9 @@ static void test_failing_io(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_create), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_fields), cmocka_unit_test(test_write),
+        cmocka_unit_test(test_check),  cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -390,6 +390,21 @@ static void test_map(void **state)
     fake_world_free(world);
 }
 
+static const struct driver_option mib_blocks[] = {
+    {"block_size", FMT_OPTION_NUMBER, MIB, NULL},
+    {"block_state_zero",         FMT_OPTION_BOOL, 0, NULL},
+    {0           }
+};
+
+static void test_write(void **state)
+{
+    (void)state;
+    driver_test_write("vhdx", 9 * MIB, NULL);
+    driver_test_write("vhdx", 3 * MIB, fixed);
+    driver_test_write("vhdx", 3 * MIB, mib_blocks);
+    driver_test_failing_write("vhdx", 3 * MIB, mib_blocks);
+}
+
 static void test_failing_io(void **state)
 {
     struct fake_world *world = fake_world_new();
@@ -406,11 +421,12 @@ static void test_failing_io(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crc),     cmocka_unit_test(test_create),
-        cmocka_unit_test(test_headers), cmocka_unit_test(test_bat),
-        cmocka_unit_test(test_log),     cmocka_unit_test(test_log_fields),
-        cmocka_unit_test(test_parent),  cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_map),     cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_crc),        cmocka_unit_test(test_create),
+        cmocka_unit_test(test_headers),    cmocka_unit_test(test_bat),
+        cmocka_unit_test(test_log),        cmocka_unit_test(test_log_fields),
+        cmocka_unit_test(test_parent),     cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_map),        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

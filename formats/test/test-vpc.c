@@ -259,6 +259,20 @@ static void test_differencing_map(void **state)
     fake_world_free(world);
 }
 
+static const struct driver_option forced_fixed[] = {
+    {"subformat", FMT_OPTION_TEXT, 0, "fixed"},
+    {"force_size",          FMT_OPTION_BOOL, 1, NULL},
+    {0          }
+};
+
+static void test_write(void **state)
+{
+    (void)state;
+    driver_test_write("vpc", 5 << 20, forced);
+    driver_test_write("vpc", 3 << 20, forced_fixed);
+    driver_test_failing_write("vpc", 3 << 20, forced_fixed);
+}
+
 static void test_failing_io(void **state)
 {
     struct fake_world *world = fake_world_new();
@@ -280,7 +294,7 @@ int main(void)
         cmocka_unit_test(test_geometry),   cmocka_unit_test(test_create),
         cmocka_unit_test(test_size_rules), cmocka_unit_test(test_parent),
         cmocka_unit_test(test_fields),     cmocka_unit_test(test_differencing_map),
-        cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_write),      cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

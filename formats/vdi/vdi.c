@@ -116,4 +116,9 @@ const struct fmt_driver fmt_vdi_driver = {
     .create = vdi_create,
     .map = vdi_map,
     .read = fmt_mapped_read,
+    .check = vdi_check,
+    .allocate = vdi_allocate,
+    .write = fmt_allocated_write,
+    .write_zeroes = fmt_allocated_write_zeroes,
+    .finish = vdi_finish,
 };

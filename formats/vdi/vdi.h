@@ -8,6 +8,7 @@
 #ifndef FORMATS_VDI_VDI_H
 #define FORMATS_VDI_VDI_H
 
+#include "common/append.h"
 #include "common/cache.h"
 #include "common/format.h"
 
@@ -20,7 +21,7 @@
 #define VDI_BLOCKS_MAX ((UINT32_C(0x80000000) - FMT_SECTOR_BYTES) / 4)
 #define VDI_DISK_BYTES_MAX ((uint64_t)VDI_BLOCKS_MAX * VDI_BLOCK_BYTES)
 
-enum { VDI_HEADER_BYTES = 512, VDI_CACHE_PAGES = 8 };
+enum { VDI_OFF_BLOCKS_ALLOCATED = 0x184, VDI_HEADER_BYTES = 512, VDI_CACHE_PAGES = 8 };
 
 enum vdi_type { VDI_DYNAMIC = 1, VDI_STATIC = 2, VDI_UNDO = 3, VDI_DIFFERENCING = 4 };
 
@@ -42,7 +43,7 @@ struct vdi_header {
 struct vdi_state {
     struct vdi_header header;
     struct fmt_cache map; /* block map entries */
-    bool changed;         /* blocks were added: the header must be written */
+    struct fmt_append append;
 };
 
 /* Whether the map entry stands for a block in the file. */
@@ -66,7 +67,6 @@ int vdi_create(struct fmt_env *env, const struct fmt_create *create);
 int vdi_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int vdi_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 int vdi_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
-int vdi_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
 int vdi_finish(struct fmt_image *image);
 
 #endif

@@ -80,5 +80,10 @@ const struct fmt_driver fmt_vhdx_driver = {
     .create = vhdx_create,
     .map = vhdx_map,
     .read = fmt_mapped_read,
+    .check = vhdx_check,
+    .allocate = vhdx_allocate,
+    .write = fmt_allocated_write,
+    .write_zeroes = fmt_allocated_write_zeroes,
+    .finish = vhdx_finish,
     .map_opaque = true,
 };

@@ -10,6 +10,7 @@
 #ifndef FORMATS_VHDX_VHDX_H
 #define FORMATS_VHDX_VHDX_H
 
+#include "common/append.h"
 #include "common/cache.h"
 #include "common/format.h"
 #include "crc32c.h"
@@ -79,7 +80,7 @@ struct vhdx_state {
     uint32_t bat_entries;
     bool log_replayed;
     bool headers_renewed; /* this session has put new GUIDs into the headers */
-    uint64_t end_off;     /* where the next block goes; 0 until something is written */
+    struct fmt_append append;
     struct fmt_cache bat;
     uint8_t parent_linkage[2][VHDX_GUID_BYTES]; /* the parent's data write GUID is one of them */
     uint32_t parent_linkages;
@@ -173,7 +174,6 @@ int vhdx_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct f
 int vhdx_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 int vhdx_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);
-int vhdx_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
 int vhdx_finish(struct fmt_image *image);
 
 #endif

@@ -226,4 +226,8 @@ const struct fmt_driver fmt_vpc_driver = {
     .create = vpc_create,
     .map = vpc_map,
     .read = fmt_mapped_read,
+    .allocate = vpc_allocate,
+    .write = fmt_allocated_write,
+    .write_zeroes = fmt_allocated_write_zeroes,
+    .finish = vpc_finish,
 };

@@ -10,6 +10,7 @@
 #ifndef FORMATS_VPC_VPC_H
 #define FORMATS_VPC_VPC_H
 
+#include "common/append.h"
 #include "common/cache.h"
 #include "common/format.h"
 
@@ -73,7 +74,7 @@ struct vpc_state {
     uint64_t end_off;      /* behind the last block: where the next block goes */
     struct fmt_cache bat;
     bool parent_checked; /* the parent, if any, was found to be the right one */
-    bool changed;        /* blocks were added: the footer must be written anew */
+    struct fmt_append append;
 };
 
 /* One's complement of the sum of all bytes; the checksum's own field must be 0. */
@@ -91,7 +92,6 @@ static inline int vpc_entry(struct vpc_state *state, uint64_t index, uint32_t *e
 int vpc_create(struct fmt_env *env, const struct fmt_create *create);
 int vpc_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int vpc_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
-int vpc_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
 int vpc_finish(struct fmt_image *image);
 
 #endif

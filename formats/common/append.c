@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* New clusters at the file's end; see append.h. */
+#include "append.h"
+
+int fmt_append_begin(struct fmt_env *env, uint32_t device, struct fmt_append *append,
+                     uint64_t end_off)
+{
+    if (append->ready)
+        return 0;
+    int r = io_sector_bytes(env, device, &append->file_bytes);
+    if (r < 0)
+        return r;
+    append->end_off = end_off == UINT64_MAX ? append->file_bytes : end_off;
+    append->ready = true;
+    return 0;
+}
+
+int fmt_append_take(struct fmt_env *env, uint32_t device, struct fmt_append *append, uint64_t bytes,
+                    uint64_t align_bytes, uint64_t *offset)
+{
+    if (append->end_off > FMT_OFFSET_MAX - align_bytes)
+        return -FMT_EFBIG;
+    *offset = round_up_u64(append->end_off, align_bytes);
+    if (!io_range_ok(*offset, bytes))
+        return -FMT_EFBIG;
+    if (*offset < append->file_bytes) {
+        int r = io_zero(env, device, *offset, min_u64(bytes, append->file_bytes - *offset), true);
+        if (r < 0)
+            return r;
+    }
+    append->end_off = *offset + bytes;
+    return 0;
+}
+
+int fmt_append_finish(struct fmt_env *env, uint32_t device, const struct fmt_append *append)
+{
+    struct fmt_device facts;
+
+    if (!append->ready)
+        return 0;
+    int r = io_facts(env, device, &facts);
+    if (r < 0 || facts.size_bytes >= append->end_off)
+        return r;
+    return io_truncate(env, device, append->end_off, FMT_PREALLOC_OFF);
+}
+
+int fmt_allocated_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length)
+{
+    const uint8_t *from = buffer;
+
+    while (length > 0) {
+        struct fmt_extent extent = {0};
+        int r = image->driver->allocate(image, offset, length, &extent);
+        if (r < 0)
+            return r;
+        size_t n = (size_t)extent.length;
+        r = io_write(image->env, extent.device, extent.device_off, from, n);
+        if (r < 0)
+            return r;
+        from += n;
+        offset += n;
+        length -= n;
+    }
+    return 0;
+}
+
+int fmt_allocated_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
+                               bool may_unmap)
+{
+    while (length > 0) {
+        struct fmt_extent extent = {0};
+        int r = image->driver->map(image, offset, length, &extent);
+        if (r == 0 && (extent.kind == FMT_EXTENT_CODED ||
+                       (extent.kind == FMT_EXTENT_UNALLOCATED && image->facts.backing_present)))
+            r = image->driver->allocate(image, offset, length, &extent);
+        if (r == 0 && extent.kind == FMT_EXTENT_DATA)
+            r = io_zero(image->env, extent.device, extent.device_off, extent.length, may_unmap);
+        if (r < 0)
+            return r;
+        offset += extent.length;
+        length -= extent.length;
+    }
+    return 0;
+}
+
+int fmt_backing_read(const struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+{
+    struct fmt_image *backing = image->backing;
+    uint64_t size = backing ? backing->facts.virtual_bytes : 0;
+    uint8_t *to = buffer;
+
+    while (length > 0 && offset < size) {
+        struct fmt_extent extent = {0};
+        int r = backing->driver->map(backing, offset, min_u64(length, size - offset), &extent);
+        if (r < 0)
+            return r;
+        size_t n = (size_t)extent.length;
+        if (extent.kind == FMT_EXTENT_UNALLOCATED)
+            r = fmt_backing_read(backing, offset, to, n);
+        else if (extent.kind == FMT_EXTENT_ZERO)
+            memset(to, 0, n);
+        else
+            r = backing->driver->read(backing, offset, to, n);
+        if (r < 0)
+            return r;
+        to += n;
+        offset += n;
+        length -= n;
+    }
+    memset(to, 0, length);
+    return 0;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* qcow: new L2 tables and clusters at the file's end, plain or compressed. */
+#include "codec/rawdeflate.h"
+#include "qcow.h"
+
+static int entry_write(struct qcow_state *state, uint64_t offset, uint64_t value)
+{
+    uint8_t bytes[8];
+
+    be64_store(bytes, value);
+    return fmt_cache_write(&state->tables, offset, bytes, sizeof(bytes));
+}
+
+/* Where the L2 entry for the disk's @offset lies; makes the table if there is none. */
+static int entry_place(struct fmt_image *image, uint64_t offset, uint64_t *entry_off)
+{
+    struct qcow_state *state = image->state;
+    uint64_t cluster = offset >> state->header.cluster_bits, l2_off;
+    uint64_t l1_off = state->header.l1_off + (cluster >> state->header.l2_bits) * 8;
+
+    int r = fmt_append_begin(image->env, image->device, &state->append, UINT64_MAX);
+    if (r == 0)
+        r = fmt_cache_be64(&state->tables, l1_off, &l2_off);
+    if (r == 0 && l2_off == 0) {
+        r = fmt_append_take(image->env, image->device, &state->append,
+                            state->l2_entries * UINT64_C(8), state->cluster_bytes, &l2_off);
+        if (r == 0)
+            r = entry_write(state, l1_off, l2_off);
+    }
+    if (r == 0 && !io_range_ok(l2_off, state->l2_entries * UINT64_C(8)))
+        r = -FMT_EIO;
+    *entry_off = l2_off + cluster % state->l2_entries * 8;
+    return r;
+}
+
+/* Fill a new cluster with what was there: the compressed bytes, or the backing file's. */
+static int cluster_fill(struct fmt_image *image, uint64_t offset, uint64_t cluster_off)
+{
+    struct qcow_state *state = image->state;
+    uint64_t start = offset - offset % state->cluster_bytes, entry;
+
+    int r = qcow_entry(state, offset, &entry);
+    if (r < 0 || (entry == 0 && !image->backing))
+        return r;
+    r = qcow_buffers_make(image);
+    if (r < 0)
+        return r;
+    if (entry) {
+        r = qcow_read(image, start, state->cluster, state->cluster_bytes);
+    } else {
+        state->cluster_entry = 0;
+        r = fmt_backing_read(image, start, state->cluster, state->cluster_bytes);
+    }
+    if (r < 0)
+        return r;
+    return io_write(image->env, image->device, cluster_off, state->cluster, state->cluster_bytes);
+}
+
+int qcow_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out)
+{
+    struct qcow_state *state = image->state;
+    uint64_t in_cluster = offset % state->cluster_bytes, entry, entry_off, cluster_off;
+    bool whole;
+
+    if (image->facts.encrypted)
+        return -FMT_ENOTSUP;
+    length = min_u64(length, state->cluster_bytes - in_cluster);
+    whole = length == state->cluster_bytes;
+    int r = qcow_entry(state, offset, &entry);
+    if (r < 0)
+        return r;
+    if (entry && !(entry & QCOW_COMPRESSED))
+        return entry % FMT_SECTOR_BYTES ? -FMT_EIO : qcow_map(image, offset, length, out);
+    r = entry_place(image, offset, &entry_off);
+    if (r == 0)
+        r = fmt_append_take(image->env, image->device, &state->append, state->cluster_bytes,
+                            state->cluster_bytes, &cluster_off);
+    if (r == 0 && !whole)
+        r = cluster_fill(image, offset, cluster_off);
+    if (r == 0)
+        r = entry_write(state, entry_off, cluster_off);
+    *out = (struct fmt_extent){.kind = FMT_EXTENT_DATA,
+                               .length = length,
+                               .device = image->device,
+                               .device_off = cluster_off + in_cluster,
+                               .has_offset = true};
+    return r;
+}
+
+/* Store the encoded cluster in state->coded, at the next sector. */
+static int coded_store(struct fmt_image *image, uint64_t offset, size_t coded_bytes)
+{
+    struct qcow_state *state = image->state;
+    unsigned shift = 63 - state->header.cluster_bits;
+    uint64_t entry_off, coded_off;
+
+    int r = entry_place(image, offset, &entry_off);
+    if (r == 0)
+        r = fmt_append_take(image->env, image->device, &state->append, coded_bytes,
+                            FMT_SECTOR_BYTES, &coded_off);
+    if (r == 0)
+        r = io_write(image->env, image->device, coded_off, state->coded, coded_bytes);
+    if (r < 0)
+        return r;
+    return entry_write(state, entry_off,
+                       QCOW_COMPRESSED | (uint64_t)coded_bytes << shift | coded_off);
+}
+
+int qcow_write_compressed(struct fmt_image *image, uint64_t offset, const void *buffer,
+                          size_t length)
+{
+    struct qcow_state *state = image->state;
+    size_t coded_bytes = state->cluster_bytes;
+
+    if (image->facts.encrypted)
+        return -FMT_ENOTSUP;
+    if (offset % state->cluster_bytes != 0 || length > state->cluster_bytes ||
+        (length < state->cluster_bytes && offset + length != image->facts.virtual_bytes))
+        return -FMT_EINVAL;
+    int r = qcow_buffers_make(image);
+    if (r < 0)
+        return r;
+    state->cluster_entry = 0;
+    memcpy(state->cluster, buffer, length);
+    memset(state->cluster + length, 0, state->cluster_bytes - length);
+    r = rawdeflate_encode(image->env->arena, QCOW_WINDOW_BITS, state->cluster, state->cluster_bytes,
+                          state->coded, &coded_bytes);
+    if (r == 0 && coded_bytes < state->cluster_bytes)
+        return coded_store(image, offset, coded_bytes);
+    return r == -FMT_ENOMEM ? r : fmt_allocated_write(image, offset, buffer, length);
+}
+
+int qcow_finish(struct fmt_image *image)
+{
+    struct qcow_state *state = image->state;
+
+    if (!state->append.ready)
+        return 0;
+    int r = fmt_append_finish(image->env, image->device, &state->append);
+    return r < 0 ? r : fmt_cache_flush(&state->tables);
+}
