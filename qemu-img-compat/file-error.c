@@ -2,25 +2,18 @@
 /* Locks and open errors of files; see file-error.h. */
 #include "file-error.h"
 
+#include <errno.h>
 #include <string.h>
 
-/* Block permissions as QEMU numbers them; the names are those of its messages. */
-enum {
-    PERM_CONSISTENT_READ = 1,
-    PERM_WRITE = 2,
-    PERM_WRITE_UNCHANGED = 4,
-    PERM_RESIZE = 8,
-    PERM_ALL = 15,
-};
-
+/* The names are those of QEMU's messages. */
 static const struct {
     uint64_t bit;
     const char *name;
 } permissions[] = {
-    {PERM_CONSISTENT_READ, "consistent read"},
-    {PERM_WRITE,           "write"          },
-    {PERM_WRITE_UNCHANGED, "write unchanged"},
-    {PERM_RESIZE,          "resize"         },
+    {VMM_LOCK_CONSISTENT_READ, "consistent read"},
+    {VMM_LOCK_WRITE,           "write"          },
+    {VMM_LOCK_WRITE_UNCHANGED, "write unchanged"},
+    {VMM_LOCK_RESIZE,          "resize"         },
 };
 
 void file_locks_choose(struct vmm_open *request, bool force_share)
@@ -28,16 +21,16 @@ void file_locks_choose(struct vmm_open *request, bool force_share)
     /* Creating locks for writing and resizing; others may read nothing of it meanwhile. */
     request->lock = true;
     if (request->create) {
-        request->lock_perm = PERM_WRITE | PERM_RESIZE;
-        request->lock_shared = PERM_ALL & ~(uint64_t)PERM_RESIZE;
+        request->lock_perm = VMM_LOCK_WRITE | VMM_LOCK_RESIZE;
+        request->lock_shared = VMM_LOCK_ALL & ~(uint64_t)VMM_LOCK_RESIZE;
     } else if (request->writable) {
-        request->lock_perm = PERM_CONSISTENT_READ | PERM_WRITE | PERM_RESIZE;
-        request->lock_shared = PERM_CONSISTENT_READ | PERM_WRITE_UNCHANGED;
+        request->lock_perm = VMM_LOCK_CONSISTENT_READ | VMM_LOCK_WRITE | VMM_LOCK_RESIZE;
+        request->lock_shared = VMM_LOCK_CONSISTENT_READ | VMM_LOCK_WRITE_UNCHANGED;
     } else if (force_share) {
         request->lock = false;
     } else {
-        request->lock_perm = PERM_CONSISTENT_READ;
-        request->lock_shared = PERM_CONSISTENT_READ | PERM_WRITE_UNCHANGED;
+        request->lock_perm = VMM_LOCK_CONSISTENT_READ;
+        request->lock_shared = VMM_LOCK_CONSISTENT_READ | VMM_LOCK_WRITE_UNCHANGED;
     }
 }
 
@@ -48,6 +41,17 @@ static const char *permission_name(uint64_t bit)
             return permissions[i].name;
     }
     return "unknown";
+}
+
+/* A lock that is not ours is no surprise: its errno is left out. */
+static bool lock_failure(GError **error, const struct vmm_open_result *result)
+{
+    int byte = (result->lock_shared ? VMM_LOCK_SHARED_BASE : VMM_LOCK_PERM_BASE) +
+               __builtin_ctzll(result->lock_bit);
+
+    if (result->status == -EAGAIN)
+        return failure_set(error, "Failed to lock byte %d", byte);
+    return failure_set(error, "Failed to lock byte %d: %s", byte, strerror(-result->status));
 }
 
 bool file_open_failure(GError **error, const FileOpen *open, const struct vmm_open_result *result)
@@ -71,7 +75,9 @@ bool file_open_failure(GError **error, const FileOpen *open, const struct vmm_op
                            result->lock_shared ? "shared " : "", permission_name(result->lock_bit),
                            open->filename);
     case VMM_OPEN_LOCK_SYS:
-        return failure_set(error, "Failed to lock byte: %s", why);
+        return lock_failure(error, result);
+    case VMM_OPEN_READ_ONLY:
+        return failure_set(error, "The device is not writable: %s", why);
     case VMM_OPEN_SIZE:
         return failure_set(error, "Could not get the size of '%s': %s", open->filename, why);
     case VMM_OPEN_LIMIT:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Devices: opening files with the least rights, and what the host knows of them. */
+/* Devices: files lent to the guest, and what the host knows of them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -11,54 +12,15 @@
 
 #include "internal.h"
 
-/* Descriptors of devices stay away from 0 to 2: one of those may be closed, and then anything
- * printed would end up in an image. */
-enum { FD_FIRST = 3 };
+enum {
+    FD_FIRST = 3,
+    DIRECT_ALIGN_BYTES = 4096, /* where the kernel does not tell */
+    MODE_CREATED = 0644,
+};
 
-struct vmm_device *device_get(struct vmm *vmm, uint32_t device)
+int open_high(int folder, const char *path, int flags)
 {
-    if (device >= vmm->device_count || vmm->device[device].fd < 0)
-        return NULL;
-    return &vmm->device[device];
-}
-
-void device_close(struct vmm_device *device)
-{
-    if (device->fd >= 0)
-        close(device->fd);
-    device->fd = -1;
-}
-
-int device_size_refresh(struct vmm_device *device)
-{
-    struct stat st;
-
-    if (device->block_device)
-        return ioctl(device->fd, BLKGETSIZE64, &device->size_bytes) < 0 ? -errno : 0;
-    if (fstat(device->fd, &st) < 0)
-        return -errno;
-    device->size_bytes = device->char_device ? 0 : (uint64_t)st.st_size;
-    return 0;
-}
-
-void device_describe(const struct vmm_device *device, struct abi_device *out)
-{
-    *out = (struct abi_device){
-        .size_bytes = device->size_bytes,
-        .flags =
-            (device->writable ? ABI_DEVICE_WRITABLE : 0) |
-            (device->block_device || device->char_device ? ABI_DEVICE_BLOCK : ABI_DEVICE_ZERO_INIT),
-        .align_bytes = device->align_bytes,
-    };
-}
-
-/* open(2) with a descriptor above 2. */
-static int open_high(const struct vmm_open *open_options)
-{
-    int flags = O_CLOEXEC | O_NOCTTY | (open_options->writable ? O_RDWR : O_RDONLY) |
-                (open_options->create ? O_CREAT | O_TRUNC : 0) |
-                (open_options->direct ? O_DIRECT : 0);
-    int fd = open(open_options->path, flags, 0644);
+    int fd = openat(folder, path, flags | O_CLOEXEC | O_NOCTTY, MODE_CREATED);
 
     if (fd < 0)
         return -errno;
@@ -69,6 +31,142 @@ static int open_high(const struct vmm_open *open_options)
         return high < 0 ? -error : high;
     }
     return fd;
+}
+
+struct vmm_device *device_get(struct vmm *vmm, uint32_t number)
+{
+    struct vmm_device *device = NULL;
+
+    pthread_mutex_lock(&vmm->device_lock);
+    if (number < vmm->device_count && !device_at(vmm, number)->closed) {
+        device = device_at(vmm, number);
+        device->uses++;
+    }
+    pthread_mutex_unlock(&vmm->device_lock);
+    return device;
+}
+
+static void device_shut(struct vmm_device *device)
+{
+    if (device->locked)
+        lock_drop(device->fd);
+    if (device->fd >= 0)
+        close(device->fd);
+    if (device->buffered >= 0)
+        close(device->buffered);
+    device->fd = device->buffered = -1;
+}
+
+void device_put(struct vmm *vmm, struct vmm_device *device)
+{
+    pthread_mutex_lock(&vmm->device_lock);
+    if (--device->uses == 0)
+        device_shut(device);
+    pthread_mutex_unlock(&vmm->device_lock);
+}
+
+void device_close(struct vmm *vmm, struct vmm_device *device)
+{
+    pthread_mutex_lock(&vmm->device_lock);
+    bool last = !device->closed;
+    device->closed = true;
+    pthread_mutex_unlock(&vmm->device_lock);
+    if (last)
+        device_put(vmm, device);
+}
+
+void device_free_all(struct vmm *vmm)
+{
+    for (uint32_t i = 0; i < vmm->device_count; i++) {
+        device_shut(device_at(vmm, i));
+        free(device_at(vmm, i)->path);
+    }
+    for (uint32_t i = 0; i < ABI_DEVICES_MAX / DEVICE_CHUNK; i++)
+        free(vmm->device[i]);
+}
+
+int device_size(const struct vmm_device *device, uint64_t *bytes)
+{
+    struct stat st;
+
+    *bytes = device->size_bytes;
+    if (device->block_device || device->char_device)
+        return 0;
+    if (fstat(device->fd, &st) < 0)
+        return -errno;
+    *bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+void device_describe(const struct vmm_device *device, struct abi_device *out)
+{
+    *out = (struct abi_device){
+        .flags =
+            (device->writable ? ABI_DEVICE_WRITABLE : 0) |
+            (device->block_device || device->char_device ? ABI_DEVICE_BLOCK : ABI_DEVICE_ZERO_INIT),
+        .align_bytes = device->align_bytes,
+    };
+    device_size(device, &out->size_bytes);
+}
+
+/* The file once more, without O_DIRECT: for heads, tails and whatever else is not aligned. The
+ * kernel keeps the two views of the file coherent. */
+static int buffered_open(struct vmm *vmm, struct vmm_device *device)
+{
+    char link[sizeof("/proc/self/fd/") + 12];
+
+    pthread_mutex_lock(&vmm->device_lock);
+    if (device->buffered < 0) {
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", device->fd);
+        int fd = open_high(AT_FDCWD, link, device->writable ? O_RDWR : O_RDONLY);
+        device->buffered = fd < 0 ? -1 : fd;
+    }
+    int fd = device->buffered;
+    pthread_mutex_unlock(&vmm->device_lock);
+    return fd;
+}
+
+int device_fd_for(struct vmm *vmm, struct vmm_device *device, const void *data, uint64_t bytes,
+                  uint64_t offset)
+{
+    if (!device->direct || (((uintptr_t)data | bytes | offset) & (device->align_bytes - 1)) == 0)
+        return device->fd;
+    int fd = buffered_open(vmm, device);
+    return fd < 0 ? device->fd : fd; /* then the kernel says that it cannot */
+}
+
+/* What O_DIRECT demands of offsets and addresses, as one power of two. */
+static uint32_t direct_align(int fd)
+{
+#ifdef STATX_DIOALIGN
+    struct statx stx;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) == 0 &&
+        (stx.stx_mask & STATX_DIOALIGN) && stx.stx_dio_offset_align > 0) {
+        uint32_t align = stx.stx_dio_offset_align > stx.stx_dio_mem_align ? stx.stx_dio_offset_align
+                                                                          : stx.stx_dio_mem_align;
+        if ((align & (align - 1)) == 0)
+            return align;
+    }
+#else
+    (void)fd;
+#endif
+    return DIRECT_ALIGN_BYTES;
+}
+
+static int size_ask(struct vmm_device *device, const struct stat *st)
+{
+    int read_only = 0;
+
+    device->size_bytes = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
+    if (!device->block_device)
+        return 0;
+    if (ioctl(device->fd, BLKGETSIZE64, &device->size_bytes) < 0)
+        return -errno;
+    /* Opening a read-only block device for writing may succeed; writing to it will not. */
+    if (device->writable && ioctl(device->fd, BLKROGET, &read_only) == 0 && read_only)
+        return -EACCES;
+    return 0;
 }
 
 /* What the opened file is; 0 or a negative errno with @result filled. */
@@ -86,92 +184,95 @@ static int type_check(struct vmm_device *device, struct vmm_open_result *result)
         result->step = VMM_OPEN_TYPE;
         return -EINVAL;
     }
-    int r = device_size_refresh(device);
+    int r = size_ask(device, &st);
     if (r < 0)
-        result->step = VMM_OPEN_SIZE;
+        result->step = r == -EACCES ? VMM_OPEN_READ_ONLY : VMM_OPEN_SIZE;
     return r;
 }
 
-/* A free entry; its number, or -ENOSPC or -ENOMEM. */
-static int device_slot(struct vmm *vmm)
+/* Everything after open(2), in the order in which the reference notices faults. */
+static int device_admit(const struct vmm_open *open, struct vmm_device *device,
+                        struct vmm_open_result *result)
 {
-    if (vmm->device_count == ABI_DEVICES_MAX)
-        return -ENOSPC;
-    if (vmm->device_count == vmm->device_room) {
-        uint32_t room = vmm->device_room ? vmm->device_room * 2 : 8;
-        struct vmm_device *table = realloc(vmm->device, room * sizeof(*table));
-        if (!table)
-            return -ENOMEM;
-        vmm->device = table;
-        vmm->device_room = room;
+    int r = type_check(device, result);
+
+    if (r == 0 && open->lock) {
+        r = lock_take(device->fd, open, result);
+        device->locked = r == 0;
     }
-    return (int)vmm->device_count;
+    if (r == 0 && open->create && !device->block_device && !device->char_device) {
+        r = ftruncate(device->fd, 0) < 0 ? -errno : 0;
+        device->size_bytes = 0;
+        if (r < 0)
+            result->step = VMM_OPEN_OPEN;
+    }
+    if (r == 0 && open->direct)
+        device->align_bytes = direct_align(device->fd);
+    return r;
 }
 
-/* Everything after open(2), in the order in which the reference notices faults. */
-static int device_admit(const struct vmm *vmm, const struct vmm_open *open,
-                        struct vmm_device *device, struct vmm_open_result *result)
+/* Give the device a number. Returns it, or -ENOSPC or -ENOMEM. */
+static int device_add(struct vmm *vmm, struct vmm_device *device)
 {
-    int r = gate_check(vmm, open, device->fd);
-    if (r < 0) {
-        result->step = VMM_OPEN_POLICY;
-        return r;
+    int r = -ENOSPC;
+
+    pthread_mutex_lock(&vmm->device_lock);
+    uint32_t number = vmm->device_count;
+    if (number < ABI_DEVICES_MAX) {
+        struct vmm_device **chunk = &vmm->device[number / DEVICE_CHUNK];
+        if (!*chunk)
+            *chunk = calloc(DEVICE_CHUNK, sizeof(**chunk));
+        r = *chunk ? (int)number : -ENOMEM;
     }
-    r = type_check(device, result);
-    if (r == 0 && open->lock && !device->char_device)
-        r = lock_take(device->fd, open, result);
+    if (r >= 0) {
+        device->number = number;
+        *device_at(vmm, number) = *device;
+        vmm->device_count++;
+    }
+    pthread_mutex_unlock(&vmm->device_lock);
     return r;
 }
 
 int vmm_device_open(struct vmm *vmm, const struct vmm_open *open, struct vmm_open_result *result)
 {
     struct vmm_device device = {
-        .writable = open->writable,
+        .buffered = -1,
+        .uses = 1,
+        .writable = open->writable || open->create,
         .no_flush = open->no_flush,
         .direct = open->direct,
         .preload = open->preload,
-        .named_by_user = open->named_by_user,
         .align_bytes = 1,
     };
 
     *result = (struct vmm_open_result){.step = VMM_OPEN_OK};
-    int slot = device_slot(vmm);
-    if (slot < 0) {
-        result->step = VMM_OPEN_LIMIT;
-        return result->status = slot;
-    }
-    if (vmm->options.policy == VMM_POLICY_STRICT && !open->named_by_user) {
-        result->step = VMM_OPEN_POLICY; /* not even opened */
-        return result->status = -EPERM;
-    }
-    device.fd = open_high(open);
-    if (device.fd < 0) {
-        result->step = VMM_OPEN_OPEN;
+    device.fd = gate_open(vmm, open, result);
+    if (device.fd < 0)
         return result->status = device.fd;
-    }
     device.path = strdup(open->path);
-    int r = device.path ? device_admit(vmm, open, &device, result) : -ENOMEM;
-    if (r < 0) {
-        device_close(&device);
-        free(device.path);
-        return result->status = r;
+    int r = device.path ? device_admit(open, &device, result) : -ENOMEM;
+    if (r == 0) {
+        r = device_add(vmm, &device);
+        if (r >= 0)
+            return r;
+        result->step = VMM_OPEN_LIMIT;
     }
-    vmm->device[slot] = device;
-    vmm->device_count++;
-    return slot;
+    device_shut(&device);
+    free(device.path);
+    return result->status = r;
 }
 
 int vmm_device_facts(const struct vmm *vmm, uint32_t number, struct vmm_device_facts *facts)
 {
     struct stat st;
 
-    if (number >= vmm->device_count || vmm->device[number].fd < 0)
+    if (number >= vmm->device_count || device_at(vmm, number)->fd < 0)
         return -EBADF;
-    const struct vmm_device *device = &vmm->device[number];
+    const struct vmm_device *device = device_at(vmm, number);
     if (fstat(device->fd, &st) < 0)
         return -errno;
     *facts = (struct vmm_device_facts){
-        .size_bytes = device->size_bytes,
+        .size_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : device->size_bytes,
         .allocated_bytes = (uint64_t)st.st_blocks * 512,
         .block_device = device->block_device,
         .char_device = device->char_device,
@@ -181,5 +282,5 @@ int vmm_device_facts(const struct vmm *vmm, uint32_t number, struct vmm_device_f
 
 const char *vmm_device_path(const struct vmm *vmm, uint32_t device)
 {
-    return device < vmm->device_count ? vmm->device[device].path : NULL;
+    return device < vmm->device_count ? device_at(vmm, device)->path : NULL;
 }

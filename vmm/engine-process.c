@@ -9,7 +9,6 @@
 #include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -25,7 +24,7 @@
 
 extern const unsigned char process_stub_start[], process_stub_end[];
 
-enum { CHILD_DOORBELL_FD = 0 };
+enum { CHILD_DOORBELL_FD = 0, CLOCK_LOOKS = 8 };
 
 /* Read by process-stub.S at these offsets. */
 struct process_start {
@@ -141,14 +140,35 @@ static _Noreturn void child_run(const struct vmm *vmm, unsigned vcpu, int doorbe
     _exit(127);
 }
 
+/* Waiting for the guest is interrupted now and then to look at the clock, if that is limited. */
+static int doorbell_make(const struct vmm *vmm, int pair[2])
+{
+    unsigned slice_ms = vmm->options.time_limit_ms / CLOCK_LOOKS + 1;
+    struct timeval slice = {slice_ms / 1000, slice_ms % 1000 * 1000};
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -1;
+    for (int i = 0; i < 2; i++) { /* see open_high() */
+        int high = pair[i] > STDERR_FILENO ? pair[i] : fcntl(pair[i], F_DUPFD_CLOEXEC, 3);
+        if (high < 0)
+            return -1;
+        if (high != pair[i])
+            close(pair[i]);
+        pair[i] = high;
+    }
+    return vmm->options.time_limit_ms == 0
+               ? 0
+               : setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof(slice));
+}
+
 static int child_start(struct vmm *vmm, unsigned index)
 {
     struct vmm_vcpu *vcpu = &vmm->vcpu[index];
-    struct abi_boot *boot = (struct abi_boot *)(vmm->memory + vmm->layout.boot_offset);
+    struct abi_boot *boot = boot_area(vmm);
     int pair[2];
     pid_t parent = getpid();
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    if (doorbell_make(vmm, pair) < 0)
         return -errno;
     boot->vcpu[index].doorbell_fd = CHILD_DOORBELL_FD;
     vcpu->child = fork();
@@ -176,7 +196,8 @@ static const char *death_detail(pid_t child)
 {
     int status = 0;
 
-    if (child <= 0 || waitpid(child, &status, 0) != child)
+    /* A guest that only pretends to be gone must not be waited for. */
+    if (child <= 0 || kill(child, SIGKILL) < 0 || waitpid(child, &status, 0) != child)
         return "the guest process is gone";
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
         return "the guest made a system call";
@@ -186,28 +207,23 @@ static const char *death_detail(pid_t child)
                                       : "the guest process exited";
 }
 
-/* The next word from the guest; false when there is none: it died, or its time is over. */
+/* The next word from the guest; false when there is none: it died, or the run has ended. */
 static bool doorbell_wait(struct vmm_vcpu *vcpu, uint32_t *word)
 {
     struct vmm *vmm = vcpu->vmm;
-    ssize_t n = -1;
+    ssize_t n;
 
-    if (vmm->deadline.tv_sec) {
-        struct pollfd p = {.fd = vcpu->doorbell_fd, .events = POLLIN};
-        int ready = poll(&p, 1, vmm_time_left_ms(vmm));
-        if (ready == 0) {
-            vmm_end_set(vmm, VMM_END_TIME, 0, "over the time limit");
-            return false;
-        }
-    }
     do
-        n = recv(vcpu->doorbell_fd, word, sizeof(*word), MSG_WAITALL);
-    while (n < 0 && errno == EINTR && !vmm_has_ended(vmm));
+        n = recv(vcpu->doorbell_fd, word, sizeof(*word), 0);
+    while (n < 0 && (errno == EINTR || errno == EAGAIN) && !vmm_has_ended(vmm));
     if (n == (ssize_t)sizeof(*word))
         return true;
-    if (!vmm_has_ended(vmm)) {
-        vmm_end_set(vmm, VMM_END_DIED, 0, death_detail(vcpu->child));
+    if (n > 0) {
+        vmm_end_set(vmm, VMM_END_DIED, 0, "a doorbell is not a word");
+    } else if (!vmm_has_ended(vmm)) {
+        pid_t child = vcpu->child;
         vcpu->child = 0;
+        vmm_end_set(vmm, VMM_END_DIED, 0, death_detail(child));
     }
     return false;
 }
@@ -229,7 +245,6 @@ static void process_run(struct vmm_vcpu *vcpu)
         if (send(vcpu->doorbell_fd, &word, sizeof(word), MSG_NOSIGNAL) < 0)
             break;
     }
-    vmm->engine->kick(vmm);
 }
 
 static void process_kick(struct vmm *vmm)
@@ -245,21 +260,30 @@ static void process_stop(struct vmm *vmm)
     process_kick(vmm);
     for (unsigned i = 0; i < vmm->options.vcpus; i++) {
         struct vmm_vcpu *vcpu = &vmm->vcpu[i];
-        if (vcpu->child > 0)
-            waitpid(vcpu->child, NULL, 0);
-        vcpu->child = 0;
         if (vcpu->doorbell_fd >= 0)
             close(vcpu->doorbell_fd);
         vcpu->doorbell_fd = -1;
     }
 }
 
+/* The kernel needs a while to take a process apart: the caller can use that time. */
+static void process_reap(struct vmm *vmm)
+{
+    for (unsigned i = 0; i < vmm->options.vcpus; i++) {
+        pid_t child = vmm->vcpu[i].child;
+        vmm->vcpu[i].child = 0;
+        if (child > 0)
+            waitpid(child, NULL, 0);
+    }
+}
+
 const struct vmm_engine_ops vmm_engine_process = {
     .name = "process",
     .stub = true,
-    .prot_shared = MAP_SHARED,
+    .map_flag = MAP_SHARED,
     .start = process_start,
     .run = process_run,
     .stop = process_stop,
+    .reap = process_reap,
     .kick = process_kick,
 };

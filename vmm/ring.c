@@ -5,35 +5,51 @@
  */
 #include <errno.h>
 
-#include "internal.h"
+#include "flights.h"
 #include "serve.h"
 
-static void complete(struct vmm_vcpu *vcpu, const struct abi_completion *completion)
+void ring_complete(struct vmm_vcpu *vcpu, const struct abi_completion *completion)
 {
     vcpu->ring->cq[vcpu->cq_tail % ABI_RING_ENTRIES] = *completion;
     vcpu->cq_tail++;
     __atomic_store_n(&vcpu->ring->cq_tail, vcpu->cq_tail, __ATOMIC_RELEASE);
 }
 
-/* One request from copy to completion; false when the run has ended. */
-static bool request_serve(struct vmm_vcpu *vcpu, const struct abi_request *request)
+/* Count and check a request; false when the run has ended by it. */
+static bool request_admit(struct vmm_vcpu *vcpu, const struct abi_request *request)
 {
     struct vmm *vmm = vcpu->vmm;
-    struct abi_completion completion = {.cookie = request->cookie};
-    int r = abi_request_check(request, vmm->layout.memory_bytes);
+    uint64_t total = atomic_fetch_add_explicit(&vmm->requests, 1, memory_order_relaxed) + 1;
 
     vcpu->requests++;
-    if (vmm->options.requests_max && vcpu->requests > vmm->options.requests_max) {
+    if (vmm->options.requests_max && total > vmm->options.requests_max) {
         vmm_end_set(vmm, VMM_END_TIME, 0, "too many requests");
         return false;
     }
+    int r = abi_request_check(request, vmm->layout.memory_bytes);
     if (r < 0) {
         vmm_end_set(vmm, VMM_END_DIED, r, "a request breaks the ring's rules");
         return false;
     }
-    completion.status = serve_request(vcpu, request, &completion);
-    complete(vcpu, &completion);
-    return !vmm_has_ended(vmm);
+    return true;
+}
+
+/* Take @count new requests. Returns how many are complete already. */
+static uint32_t requests_take(struct vmm_vcpu *vcpu, uint32_t count, uint32_t wait)
+{
+    uint32_t complete = 0;
+    struct serve_batch batch = {.count = count, .overlap = wait < count || flights_count(vcpu) > 0};
+
+    for (; count > 0 && !vmm_has_ended(vcpu->vmm); count--) {
+        const volatile struct abi_request *slot = &vcpu->ring->sq[vcpu->sq_head % ABI_RING_ENTRIES];
+        struct abi_request request = *slot;
+
+        vcpu->sq_head++;
+        if (!request_admit(vcpu, &request))
+            break;
+        complete += serve_request(vcpu, &request, &batch);
+    }
+    return complete;
 }
 
 bool ring_serve(struct vmm_vcpu *vcpu, uint32_t wait)
@@ -42,18 +58,15 @@ bool ring_serve(struct vmm_vcpu *vcpu, uint32_t wait)
     uint32_t tail = __atomic_load_n(&vcpu->ring->sq_tail, __ATOMIC_ACQUIRE);
     uint32_t count = tail - vcpu->sq_head;
 
-    (void)wait; /* every request is complete before the doorbell returns */
     vcpu->exits++;
     if (count > ABI_RING_ENTRIES) {
         vmm_end_set(vmm, VMM_END_DIED, -EINVAL, "bad sq_tail");
         return false;
     }
-    for (; count > 0; count--) {
-        const volatile struct abi_request *slot = &vcpu->ring->sq[vcpu->sq_head % ABI_RING_ENTRIES];
-        struct abi_request request = *slot;
-        vcpu->sq_head++;
-        if (!request_serve(vcpu, &request))
-            return false;
-    }
+    uint32_t complete = requests_take(vcpu, count, wait);
+    if (flights_count(vcpu) > 0)
+        complete += flights_run(vcpu, false);
+    while (complete < wait && flights_count(vcpu) > 0 && !vmm_has_ended(vmm))
+        complete += flights_run(vcpu, true);
     return !vmm_has_ended(vmm);
 }

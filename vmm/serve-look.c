@@ -9,67 +9,62 @@
 
 #include "serve.h"
 
-int serve_device(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                 const struct abi_request *request, struct abi_completion *completion)
+int serve_device(struct serve_call *call)
 {
     struct abi_device facts;
 
-    (void)completion;
-    device_describe(device, &facts);
-    memcpy(guest_memory(vcpu->vmm, request->addr), &facts, sizeof(facts));
+    device_describe(call->device, &facts);
+    memcpy(guest_memory(call->vmm, call->request->addr), &facts, sizeof(facts));
     return 0;
 }
 
 /* The run that starts at @offset: data or hole, up to @end. */
-static int extent_at(struct vmm_device *device, uint64_t offset, uint64_t end,
-                     struct abi_extent *extent)
+static int extent_at(const struct vmm_device *device, uint64_t size_bytes, uint64_t offset,
+                     uint64_t end, struct abi_extent *extent)
 {
-    uint64_t limit = end < device->size_bytes ? end : device->size_bytes;
+    uint64_t limit = end < size_bytes ? end : size_bytes;
 
-    if (offset >= device->size_bytes) {
+    if (offset >= size_bytes) {
         *extent = (struct abi_extent){.length = end - offset, .flags = ABI_EXTENT_ZERO};
         return 0;
     }
-    off_t data = lseek(device->fd, (off_t)offset, SEEK_DATA);
-    if (data < 0 && errno == ENXIO) {
-        *extent = (struct abi_extent){.length = limit - offset, .flags = ABI_EXTENT_ZERO};
-        return 0;
-    }
-    if (data < 0 || device->block_device) { /* the file system cannot tell: all is data */
-        *extent = (struct abi_extent){.length = limit - offset, .flags = ABI_EXTENT_DATA};
-        return 0;
-    }
+    off_t data = device->block_device ? (off_t)offset : lseek(device->fd, (off_t)offset, SEEK_DATA);
+    if (data < 0 && errno == ENXIO)
+        data = (off_t)limit; /* a hole up to the end */
+    else if (data < 0)
+        data = (off_t)offset; /* the file system cannot tell: all is data */
     if ((uint64_t)data > offset) {
         uint64_t stop = (uint64_t)data < limit ? (uint64_t)data : limit;
         *extent = (struct abi_extent){.length = stop - offset, .flags = ABI_EXTENT_ZERO};
         return 0;
     }
-    off_t hole = lseek(device->fd, (off_t)offset, SEEK_HOLE);
-    if (hole < 0)
-        return -errno;
-    uint64_t stop = (uint64_t)hole < limit && hole > data ? (uint64_t)hole : limit;
+    off_t hole = device->block_device ? -1 : lseek(device->fd, (off_t)offset, SEEK_HOLE);
+    uint64_t stop = hole > data && (uint64_t)hole < limit ? (uint64_t)hole : limit;
     *extent = (struct abi_extent){.length = stop - offset, .flags = ABI_EXTENT_DATA};
     return 0;
 }
 
-int serve_extents(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                  const struct abi_request *request, struct abi_completion *completion)
+int serve_extents(struct serve_call *call)
 {
-    struct abi_extent *out = guest_memory(vcpu->vmm, request->addr);
+    const struct abi_request *request = call->request;
+    struct abi_extent *out = guest_memory(call->vmm, request->addr);
     uint64_t offset = request->offset;
     uint64_t end = request->offset + request->length;
+    uint64_t size_bytes;
     uint32_t count = 0;
+    int r = device_size(call->device, &size_bytes);
 
-    for (; count < request->arg && offset < end; count++) {
+    for (; r == 0 && count < request->arg && offset < end; count++) {
         struct abi_extent extent;
-        int r = extent_at(device, offset, end, &extent);
+        r = vmm_has_ended(call->vmm) ? -ECANCELED
+                                     : extent_at(call->device, size_bytes, offset, end, &extent);
         if (r < 0)
             return r;
         out[count] = extent;
         offset += extent.length;
     }
-    completion->value = count;
-    return 0;
+    call->value = count;
+    return r;
 }
 
 static bool is_zero(const unsigned char *p, size_t n)
@@ -78,25 +73,27 @@ static bool is_zero(const unsigned char *p, size_t n)
     return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
-int serve_scan(struct vmm_vcpu *vcpu, struct vmm_device *device, const struct abi_request *request,
-               struct abi_completion *completion)
+int serve_scan(struct serve_call *call)
 {
-    unsigned char *bitmap = guest_memory(vcpu->vmm, request->addr);
-    unsigned char *buffer = serve_bounce(vcpu);
+    const struct abi_request *request = call->request;
+    unsigned char *bitmap = guest_memory(call->vmm, request->addr);
+    unsigned char *buffer = serve_bounce(call->vcpu);
     uint64_t block = request->arg;
     uint64_t per_read = SERVE_BOUNCE_BYTES / block * block;
+    uint64_t bits = (request->length + block - 1) / block;
     uint64_t bit = 0;
 
-    (void)completion;
     if (!buffer)
         return -ENOMEM;
     if (per_read == 0)
         return -EINVAL; /* blocks beyond the buffer are of no use to anybody */
-    memset(bitmap, 0, (request->length + block - 1) / block / 8 + 1);
+    memset(bitmap, 0, bits / 8 + (bits % 8 != 0));
     for (uint64_t done = 0; done < request->length;) {
         uint64_t rest = request->length - done;
         uint64_t piece = rest < per_read ? rest : per_read;
-        int r = read_whole(device->fd, buffer, piece, request->offset + done, false);
+        int r = vmm_has_ended(call->vmm) ? -ECANCELED
+                                         : device_read(call->vmm, call->device, buffer, piece,
+                                                       request->offset + done, false);
         if (r < 0)
             return r;
         for (uint64_t at = 0; at < piece; at += block, bit++) {
@@ -109,34 +106,40 @@ int serve_scan(struct vmm_vcpu *vcpu, struct vmm_device *device, const struct ab
     return 0;
 }
 
-int serve_compare(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                  const struct abi_request *request, struct abi_completion *completion)
+/* How many bytes are the same at the start of two buffers that differ. */
+static uint64_t same_bytes(const unsigned char *a, const unsigned char *b)
 {
-    struct vmm_device *other = device_get(vcpu->vmm, request->device2);
-    unsigned char *a = serve_bounce(vcpu);
+    uint64_t same = 0;
 
-    if (!other)
-        return -EBADF;
+    while (a[same] == b[same])
+        same++;
+    return same;
+}
+
+int serve_compare(struct serve_call *call)
+{
+    const struct abi_request *request = call->request;
+    unsigned char *a = serve_bounce(call->vcpu);
+
     if (!a)
         return -ENOMEM;
     unsigned char *b = a + SERVE_BOUNCE_BYTES;
     for (uint64_t done = 0; done < request->length;) {
         uint64_t rest = request->length - done;
         uint64_t piece = rest < SERVE_BOUNCE_BYTES ? rest : SERVE_BOUNCE_BYTES;
-        int r = read_whole(device->fd, a, piece, request->offset + done, false);
+        int r = vmm_has_ended(call->vmm)
+                    ? -ECANCELED
+                    : device_read(call->vmm, call->device, a, piece, request->offset + done, false);
         if (r == 0)
-            r = read_whole(other->fd, b, piece, request->offset2 + done, false);
+            r = device_read(call->vmm, call->device2, b, piece, request->offset2 + done, false);
         if (r < 0)
             return r;
         if (memcmp(a, b, piece) != 0) {
-            uint64_t same = 0;
-            while (a[same] == b[same])
-                same++;
-            completion->value = done + same;
+            call->value = done + same_bytes(a, b);
             return 0;
         }
         done += piece;
     }
-    completion->value = request->length;
+    call->value = request->length;
     return 0;
 }

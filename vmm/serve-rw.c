@@ -6,8 +6,11 @@
 
 #include "serve.h"
 
-int write_whole(int fd, const void *from, uint64_t bytes, uint64_t offset)
+int device_write(struct vmm *vmm, struct vmm_device *device, const void *from, uint64_t bytes,
+                 uint64_t offset)
 {
+    int fd = device_fd_for(vmm, device, from, bytes, offset);
+
     for (uint64_t done = 0; done < bytes;) {
         ssize_t n = pwrite(fd, (const char *)from + done, bytes - done, (off_t)(offset + done));
         if (n < 0 && errno != EINTR)
@@ -20,8 +23,11 @@ int write_whole(int fd, const void *from, uint64_t bytes, uint64_t offset)
     return 0;
 }
 
-int read_whole(int fd, void *to, uint64_t bytes, uint64_t offset, bool exact)
+int device_read(struct vmm *vmm, struct vmm_device *device, void *to, uint64_t bytes,
+                uint64_t offset, bool exact)
 {
+    int fd = device_fd_for(vmm, device, to, bytes, offset);
+
     for (uint64_t done = 0; done < bytes;) {
         ssize_t n = pread(fd, (char *)to + done, bytes - done, (off_t)(offset + done));
         if (n < 0 && errno != EINTR)
@@ -38,29 +44,25 @@ int read_whole(int fd, void *to, uint64_t bytes, uint64_t offset, bool exact)
     return 0;
 }
 
-int serve_read(struct vmm_vcpu *vcpu, struct vmm_device *device, const struct abi_request *request,
-               struct abi_completion *completion)
+int serve_read(struct serve_call *call)
 {
-    (void)completion;
-    vcpu->bytes_read += request->length;
-    return read_whole(device->fd, guest_memory(vcpu->vmm, request->addr), request->length,
-                      request->offset, request->flags & ABI_READ_EXACT);
+    const struct abi_request *request = call->request;
+    return device_read(call->vmm, call->device, guest_memory(call->vmm, request->addr),
+                       request->length, request->offset, request->flags & ABI_READ_EXACT);
 }
 
-int serve_write(struct vmm_vcpu *vcpu, struct vmm_device *device, const struct abi_request *request,
-                struct abi_completion *completion)
+int serve_write(struct serve_call *call)
 {
-    (void)completion;
-    vcpu->bytes_written += request->length;
-    return write_whole(device->fd, guest_memory(vcpu->vmm, request->addr), request->length,
-                       request->offset);
+    const struct abi_request *request = call->request;
+    return device_write(call->vmm, call->device, guest_memory(call->vmm, request->addr),
+                        request->length, request->offset);
 }
 
-int serve_flush(struct vmm_vcpu *vcpu, struct vmm_device *device, const struct abi_request *request,
-                struct abi_completion *completion)
+int serve_flush(struct serve_call *call)
 {
-    (void)vcpu;
-    (void)request;
-    (void)completion;
-    return device->no_flush || fdatasync(device->fd) == 0 ? 0 : -errno;
+    const struct vmm_device *device = call->device;
+
+    if (device->no_flush || !device->writable || device->char_device)
+        return 0;
+    return fdatasync(device->fd) == 0 ? 0 : -errno;
 }

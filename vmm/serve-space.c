@@ -2,15 +2,16 @@
 /* ZERO, DISCARD, ALLOCATE, TRUNCATE: space of a device without bytes from the guest. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "serve.h"
 
-static int zeroes_write(struct vmm_vcpu *vcpu, int fd, uint64_t offset, uint64_t bytes)
+static int zeroes_write(struct serve_call *call, uint64_t offset, uint64_t bytes)
 {
-    void *buffer = serve_bounce(vcpu);
+    void *buffer = serve_bounce(call->vcpu);
 
     if (!buffer)
         return -ENOMEM;
@@ -18,19 +19,12 @@ static int zeroes_write(struct vmm_vcpu *vcpu, int fd, uint64_t offset, uint64_t
     for (uint64_t done = 0; done < bytes;) {
         uint64_t rest = bytes - done;
         uint64_t piece = rest < SERVE_BOUNCE_BYTES ? rest : SERVE_BOUNCE_BYTES;
-        int r = write_whole(fd, buffer, piece, offset + done);
+        int r = vmm_has_ended(call->vmm)
+                    ? -ECANCELED
+                    : device_write(call->vmm, call->device, buffer, piece, offset + done);
         if (r < 0)
             return r;
         done += piece;
-    }
-    return 0;
-}
-
-static int allocate(int fd, int mode, uint64_t offset, uint64_t bytes)
-{
-    while (bytes > 0 && fallocate(fd, mode, (off_t)offset, (off_t)bytes) < 0) {
-        if (errno != EINTR)
-            return -errno;
     }
     return 0;
 }
@@ -42,94 +36,162 @@ static bool unsupported(int status)
            status == -ENOSYS;
 }
 
-int serve_zero(struct vmm_vcpu *vcpu, struct vmm_device *device, const struct abi_request *request,
-               struct abi_completion *completion)
+static int allocate(const struct vmm_device *device, int mode, uint64_t offset, uint64_t bytes)
 {
-    uint64_t end = request->offset + request->length;
-    int r = -EOPNOTSUPP;
+    int r = 0;
 
-    (void)completion;
-    /* Behind the end, growing the file makes zeroes at no cost. */
-    if (!device->block_device && request->offset >= device->size_bytes &&
-        (request->flags & ABI_ZERO_MAY_UNMAP)) {
-        if (ftruncate(device->fd, (off_t)end) < 0)
-            return -errno;
-        return device_size_refresh(device);
+    while (bytes > 0 && (r = fallocate(device->fd, mode, (off_t)offset, (off_t)bytes)) < 0) {
+        if (errno != EINTR)
+            return unsupported(-errno) ? -EOPNOTSUPP : -errno;
     }
-    if (request->flags & ABI_ZERO_MAY_UNMAP)
-        r = allocate(device->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, request->offset,
-                     request->length);
-    if (unsupported(r))
-        r = allocate(device->fd, FALLOC_FL_ZERO_RANGE, request->offset, request->length);
-    if (unsupported(r) && !(request->flags & ABI_ZERO_NO_FALLBACK))
-        r = zeroes_write(vcpu, device->fd, request->offset, request->length);
-    if (r == 0 && !device->block_device) {
-        r = device_size_refresh(device);
-        if (r == 0 && device->size_bytes < end)
-            r = ftruncate(device->fd, (off_t)end) < 0 ? -errno : device_size_refresh(device);
-    }
-    return unsupported(r) ? -EOPNOTSUPP : r;
+    return 0;
 }
 
-int serve_discard(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                  const struct abi_request *request, struct abi_completion *completion)
+static int size_set(const struct vmm_device *device, uint64_t bytes)
 {
-    (void)vcpu;
-    (void)completion;
-    int r = allocate(device->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, request->offset,
+    return ftruncate(device->fd, (off_t)bytes) < 0 ? -errno : 0;
+}
+
+/* Grow the file to @end if it is shorter: new bytes are zeroes, at no cost. */
+static int size_reach(const struct vmm_device *device, uint64_t end)
+{
+    uint64_t size_bytes;
+    int r = device_size(device, &size_bytes);
+
+    if (r < 0 || device->block_device || size_bytes >= end)
+        return r;
+    return size_set(device, end);
+}
+
+static int hole_punch(const struct vmm_device *device, uint64_t offset, uint64_t bytes)
+{
+    int r = allocate(device, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
+    return r < 0 ? r : size_reach(device, offset + bytes);
+}
+
+/* Zeroes with space behind them: in one step, or as a hole that is filled again. */
+static int zero_range(const struct vmm_device *device, uint64_t offset, uint64_t bytes)
+{
+    uint64_t size_bytes;
+    int r = allocate(device, FALLOC_FL_ZERO_RANGE, offset, bytes);
+
+    if (r != -EOPNOTSUPP)
+        return r;
+    r = allocate(device, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
+    if (r == 0)
+        r = allocate(device, 0, offset, bytes);
+    if (r == -EOPNOTSUPP && device_size(device, &size_bytes) == 0 && offset >= size_bytes)
+        r = allocate(device, 0, offset, bytes);
+    return r;
+}
+
+int serve_zero(struct serve_call *call)
+{
+    const struct abi_request *request = call->request;
+    const struct vmm_device *device = call->device;
+    int r = -EOPNOTSUPP;
+
+    if (request->length == 0)
+        return 0;
+    if (request->flags & ABI_ZERO_MAY_UNMAP)
+        r = hole_punch(device, request->offset, request->length);
+    if (r == -EOPNOTSUPP || r == -EBUSY)
+        r = zero_range(device, request->offset, request->length);
+    if (r == -EOPNOTSUPP && !(request->flags & ABI_ZERO_NO_FALLBACK))
+        r = zeroes_write(call, request->offset, request->length);
+    return r;
+}
+
+int serve_discard(struct serve_call *call)
+{
+    const struct abi_request *request = call->request;
+    uint64_t range[2] = {request->offset, request->length};
+    int r;
+
+    if (call->device->block_device)
+        r = ioctl(call->device->fd, BLKDISCARD, range) < 0 ? -errno : 0;
+    else
+        r = allocate(call->device, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, request->offset,
                      request->length);
     return unsupported(r) ? 0 : r; /* a discard is a hint */
 }
 
-int serve_allocate(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                   const struct abi_request *request, struct abi_completion *completion)
+int serve_allocate(struct serve_call *call)
 {
-    (void)completion;
-    int r = allocate(device->fd, 0, request->offset, request->length);
-    if (unsupported(r))
-        r = zeroes_write(vcpu, device->fd, request->offset, request->length);
-    return r < 0 ? r : device_size_refresh(device);
+    const struct abi_request *request = call->request;
+    uint64_t size_bytes;
+    int r = allocate(call->device, 0, request->offset, request->length);
+
+    if (r != -EOPNOTSUPP)
+        return r;
+    /* Only new bytes may be written: old ones keep their contents. */
+    r = device_size(call->device, &size_bytes);
+    uint64_t end = request->offset + request->length;
+    uint64_t from = size_bytes > request->offset ? size_bytes : request->offset;
+    return r < 0 || from >= end ? r : zeroes_write(call, from, end - from);
 }
 
-/* Grow by @bytes from @from on with real space. */
-static int grow(struct vmm_vcpu *vcpu, struct vmm_device *device, uint64_t from, uint64_t bytes,
-                enum abi_prealloc prealloc)
+/* New bytes of a file, with real space where it is asked for. */
+static int file_grow(struct serve_call *call, uint64_t from, uint64_t end)
 {
-    int r;
-
-    switch (prealloc) {
+    switch ((enum abi_prealloc)call->request->arg) {
+    case ABI_PREALLOC_OFF:
+        return size_set(call->device, end);
     case ABI_PREALLOC_FALLOC:
-        r = -posix_fallocate(device->fd, (off_t)from, (off_t)bytes);
-        break;
+        return -posix_fallocate(call->device->fd, (off_t)from, (off_t)(end - from));
     case ABI_PREALLOC_FULL:
-        r = zeroes_write(vcpu, device->fd, from, bytes);
-        if (r == 0 && fsync(device->fd) < 0)
-            r = -errno;
         break;
-    default:
-        return 0;
     }
-    if (r < 0 && ftruncate(device->fd, (off_t)from) < 0)
-        r = r < 0 ? r : -errno;
+    /* The file system can plan ahead when it knows the size first. */
+    int r = size_set(call->device, end);
+    if (r == 0)
+        r = zeroes_write(call, from, end - from);
+    return r == 0 && fsync(call->device->fd) < 0 ? -errno : r;
+}
+
+/*
+ * A file that was empty gets its first block: alignment can be found out by reading it then. That
+ * is what the reference does; it shows in the file's disk size. Failure does not matter.
+ */
+static void first_block_allocate(struct serve_call *call, uint64_t size_bytes)
+{
+    enum { BLOCK = 4096, SECTOR = 512 };
+    uint64_t bytes = size_bytes < BLOCK ? SECTOR : BLOCK;
+
+    if (size_bytes >= SECTOR)
+        zeroes_write(call, 0, bytes);
+}
+
+static int file_truncate(struct serve_call *call, uint64_t old, uint64_t size_bytes)
+{
+    enum abi_prealloc prealloc = (enum abi_prealloc)call->request->arg;
+
+    if (size_bytes <= old) {
+        if (size_bytes < old && prealloc != ABI_PREALLOC_OFF)
+            return -EOPNOTSUPP;
+        return prealloc == ABI_PREALLOC_OFF ? size_set(call->device, size_bytes) : 0;
+    }
+    int r = file_grow(call, old, size_bytes);
+    if (r == 0 && old == 0 && prealloc != ABI_PREALLOC_FULL)
+        first_block_allocate(call, size_bytes);
+    if (r < 0)
+        size_set(call->device, old); /* the first error is the one to tell */
     return r;
 }
 
-int serve_truncate(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                   const struct abi_request *request, struct abi_completion *completion)
+int serve_truncate(struct serve_call *call)
 {
-    uint64_t old = device->size_bytes;
-    bool grows = request->length > old;
-    int r = 0;
+    const struct abi_request *request = call->request;
+    uint64_t old;
 
-    (void)completion;
-    if (request->arg > ABI_PREALLOC_FULL || request->length > INT64_MAX)
+    if (request->arg > ABI_PREALLOC_FULL)
         return -EINVAL;
-    if (device->block_device)
-        return request->length > old ? -EINVAL : 0;
-    if (grows && request->arg != ABI_PREALLOC_OFF)
-        r = grow(vcpu, device, old, request->length - old, (enum abi_prealloc)request->arg);
-    else if (ftruncate(device->fd, (off_t)request->length) < 0)
-        r = -errno;
-    int refreshed = device_size_refresh(device);
-    return r < 0 ? r : refreshed;
+    int r = device_size(call->device, &old);
+    if (r < 0)
+        return r;
+    if (!call->device->block_device && !call->device->char_device)
+        return file_truncate(call, old, request->length);
+    if (request->arg != ABI_PREALLOC_OFF)
+        return -EOPNOTSUPP;
+    return request->length > old ? -EINVAL : 0;
 }

@@ -8,141 +8,166 @@
 #include "serve.h"
 
 /* A private, checked copy of a tree in guest memory. The caller frees *copy. */
-static int tree_take(struct vmm_vcpu *vcpu, const struct abi_request *request, struct tree *tree,
-                     void **copy)
+static int tree_take(const struct serve_call *call, struct tree *tree, void **copy)
 {
+    const struct abi_request *request = call->request;
+
     *copy = malloc(request->length ? request->length : 1);
     if (!*copy)
         return -ENOMEM;
-    memcpy(*copy, guest_memory(vcpu->vmm, request->addr), request->length);
+    memcpy(*copy, guest_memory(call->vmm, request->addr), request->length);
     if (tree_check(tree, *copy, request->length) == 0)
         return 0;
     free(*copy);
     *copy = NULL;
-    vmm_end_set(vcpu->vmm, VMM_END_DIED, -EINVAL, "a record is not a tree");
+    vmm_end_set(call->vmm, VMM_END_DIED, -EINVAL, "a record is not a tree");
     return -EINVAL;
 }
 
-/* Put the front end's answer and the first bytes of the new device where the guest wants them. */
-static int answer_place(struct vmm_vcpu *vcpu, const struct abi_request *request, uint32_t number,
-                        const struct tree_writer *reply, size_t reply_bytes,
-                        struct abi_completion *completion)
+/* Only one callback at a time, and none after the run's end; false: it has ended. */
+static bool callback_enter(struct vmm *vmm)
 {
-    const struct vmm_device *device = device_get(vcpu->vmm, number);
+    pthread_mutex_lock(&vmm->callback_lock);
+    if (!vmm_has_ended(vmm))
+        return true;
+    pthread_mutex_unlock(&vmm->callback_lock);
+    return false;
+}
+
+static void callback_leave(struct vmm *vmm)
+{
+    pthread_mutex_unlock(&vmm->callback_lock);
+}
+
+/* Put the front end's answer and the first bytes of the new device where the guest wants them. */
+static int answer_place(struct serve_call *call, uint32_t number, const struct tree_writer *reply,
+                        size_t reply_bytes)
+{
+    const struct abi_request *request = call->request;
+    struct vmm_device *device = device_get(call->vmm, number);
+    int r = 0;
 
     if (!device)
         return -EBADF;
-    completion->value = number;
-    completion->value2 = reply_bytes;
-    memcpy(guest_memory(vcpu->vmm, request->addr), reply->data, reply_bytes);
-    if (request->arg == 0)
-        return 0;
-    vcpu->bytes_read += request->arg;
-    return read_whole(device->fd, guest_memory(vcpu->vmm, request->offset2), request->arg, 0,
-                      false);
+    call->value = number;
+    call->value2 = reply_bytes;
+    memcpy(guest_memory(call->vmm, request->addr), reply->data, reply_bytes);
+    if (request->arg > 0) {
+        call->vcpu->bytes_read += request->arg;
+        r = device_read(call->vmm, device, guest_memory(call->vmm, request->offset2), request->arg,
+                        0, false);
+    }
+    device_put(call->vmm, device);
+    return r;
 }
 
-int serve_open(struct vmm_vcpu *vcpu, struct vmm_device *device, const struct abi_request *request,
-               struct abi_completion *completion)
+/* Ask the front end for the device that the reference means. */
+static int reference_resolve(struct serve_call *call, const struct tree *reference,
+                             struct tree_writer *reply, uint32_t *number)
 {
-    const struct vmm_callbacks *callbacks = vcpu->vmm->callbacks;
+    const struct vmm_callbacks *callbacks = call->vmm->callbacks;
+
+    if (!callbacks->reference)
+        return -EPERM;
+    if (!callback_enter(call->vmm))
+        return -ECANCELED;
+    int r = callbacks->reference(callbacks->ctx, call->vmm, reference, number, reply);
+    callback_leave(call->vmm);
+    return r;
+}
+
+int serve_open(struct serve_call *call)
+{
+    const struct abi_request *request = call->request;
     uint64_t room = request->offset > request->length ? request->offset : request->length;
     struct tree_writer reply;
     struct tree reference;
     uint32_t number = 0;
     void *copy;
 
-    (void)device;
-    int r = tree_take(vcpu, request, &reference, &copy);
+    int r = tree_take(call, &reference, &copy);
     if (r < 0)
         return r;
     if (room > ABI_PRELOAD_BYTES)
         room = ABI_PRELOAD_BYTES;
     void *buffer = malloc(room);
-    if (!buffer || !callbacks->reference) {
-        r = buffer ? -EPERM : -ENOMEM;
-    } else {
+    if (buffer) {
         tree_begin(&reply, buffer, room);
-        r = callbacks->reference(callbacks->ctx, vcpu->vmm, &reference, &number, &reply);
+        r = reference_resolve(call, &reference, &reply, &number);
+    } else {
+        r = -ENOMEM;
     }
     if (r == 0) {
         size_t reply_bytes = tree_finish(&reply);
-        r = reply.overflow ? -ENAMETOOLONG
-                           : answer_place(vcpu, request, number, &reply, reply_bytes, completion);
+        r = reply.overflow ? -ENAMETOOLONG : answer_place(call, number, &reply, reply_bytes);
     }
     free(buffer);
     free(copy);
     return r;
 }
 
-int serve_close(struct vmm_vcpu *vcpu, struct vmm_device *device, const struct abi_request *request,
-                struct abi_completion *completion)
+int serve_close(struct serve_call *call)
 {
-    (void)vcpu;
-    (void)request;
-    (void)completion;
-    device_close(device);
+    device_close(call->vmm, call->device);
     return 0;
 }
 
-int serve_result(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                 const struct abi_request *request, struct abi_completion *completion)
+int serve_result(struct serve_call *call)
 {
-    const struct vmm_callbacks *callbacks = vcpu->vmm->callbacks;
+    const struct vmm_callbacks *callbacks = call->vmm->callbacks;
     struct tree tree;
     void *copy;
 
-    (void)device;
-    (void)completion;
-    int r = tree_take(vcpu, request, &tree, &copy);
+    if (call->request->arg < ABI_RECORD_ANSWER || call->request->arg > ABI_RECORD_MESSAGE)
+        return -EINVAL;
+    int r = tree_take(call, &tree, &copy);
     if (r < 0)
         return r;
-    r = callbacks->record(callbacks->ctx, (enum abi_record)request->arg, &tree);
+    if (callback_enter(call->vmm)) {
+        r = callbacks->record(callbacks->ctx, (enum abi_record)call->request->arg, &tree);
+        callback_leave(call->vmm);
+    }
     free(copy);
     if (r < 0)
-        vmm_end_set(vcpu->vmm, VMM_END_CALLBACK, r, "the front end ended the run");
+        vmm_end_set(call->vmm, VMM_END_CALLBACK, r, "the front end ended the run");
     return r;
 }
 
-int serve_error(struct vmm_vcpu *vcpu, struct vmm_device *device, const struct abi_request *request,
-                struct abi_completion *completion)
+int serve_error(struct serve_call *call)
 {
-    const struct vmm_callbacks *callbacks = vcpu->vmm->callbacks;
+    const struct vmm_callbacks *callbacks = call->vmm->callbacks;
     struct tree tree;
     void *copy;
 
-    (void)device;
-    (void)completion;
-    int r = tree_take(vcpu, request, &tree, &copy);
+    int r = tree_take(call, &tree, &copy);
     if (r < 0)
         return r;
-    callbacks->error(callbacks->ctx, &tree);
+    if (callback_enter(call->vmm)) {
+        callbacks->error(callbacks->ctx, &tree);
+        callback_leave(call->vmm);
+    }
     free(copy);
-    vmm_end_set(vcpu->vmm, VMM_END_DONE, 0, "the guest reported an error");
+    vmm_end_set(call->vmm, VMM_END_DONE, 0, "the guest reported an error");
     return 0;
 }
 
-int serve_progress(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                   const struct abi_request *request, struct abi_completion *completion)
+int serve_progress(struct serve_call *call)
 {
-    const struct vmm_callbacks *callbacks = vcpu->vmm->callbacks;
+    const struct vmm_callbacks *callbacks = call->vmm->callbacks;
 
-    (void)device;
-    (void)completion;
-    if (callbacks->progress)
-        callbacks->progress(callbacks->ctx, request->offset, request->length);
+    if (callbacks->progress && callback_enter(call->vmm)) {
+        callbacks->progress(callbacks->ctx, call->request->offset, call->request->length);
+        callback_leave(call->vmm);
+    }
     return 0;
 }
 
-int serve_random(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                 const struct abi_request *request, struct abi_completion *completion)
+int serve_random(struct serve_call *call)
 {
-    unsigned char *to = guest_memory(vcpu->vmm, request->addr);
+    unsigned char *to = guest_memory(call->vmm, call->request->addr);
 
-    (void)device;
-    (void)completion;
-    for (uint64_t done = 0; done < request->length;) {
-        ssize_t n = getrandom(to + done, request->length - done, 0);
+    for (uint64_t done = 0; done < call->request->length;) {
+        ssize_t n = getrandom(to + done, call->request->length - done, 0);
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n > 0)

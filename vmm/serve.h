@@ -5,13 +5,31 @@
 
 #include "internal.h"
 
-/* Serve the request, which has passed abi_request_check(). Returns the completion's status: 0 or
- * a negative errno; sets completion->value and value2. */
-int serve_request(struct vmm_vcpu *vcpu, const struct abi_request *request,
-                  struct abi_completion *completion);
+/* What the host knows of the requests that came by one doorbell. */
+struct serve_batch {
+    uint32_t count;
+    bool overlap; /* the guest does not wait for all of them */
+};
 
-typedef int serve_fn(struct vmm_vcpu *vcpu, struct vmm_device *device,
-                     const struct abi_request *request, struct abi_completion *completion);
+/*
+ * Serve the request, which has passed abi_request_check(): at once, or by starting it. Returns the
+ * number of completions posted. READ, WRITE and COPY may be served in any order; all that changes
+ * a device otherwise comes after everything that the vCPU has in flight.
+ */
+unsigned serve_request(struct vmm_vcpu *vcpu, const struct abi_request *request,
+                       const struct serve_batch *batch);
+
+/* One request being served. */
+struct serve_call {
+    struct vmm_vcpu *vcpu;
+    struct vmm *vmm;
+    struct vmm_device *device, *device2; /* those that its kind needs */
+    const struct abi_request *request;
+    uint64_t value, value2; /* for the completion */
+};
+
+/* Returns the completion's status: 0 or a negative errno. */
+typedef int serve_fn(struct serve_call *call);
 
 /* serve-rw.c */
 serve_fn serve_read, serve_write, serve_flush;
@@ -19,18 +37,21 @@ serve_fn serve_read, serve_write, serve_flush;
 serve_fn serve_zero, serve_discard, serve_allocate, serve_truncate;
 /* serve-look.c */
 serve_fn serve_device, serve_extents, serve_scan, serve_compare;
-/* serve-copy.c */
-serve_fn serve_copy;
 /* serve-talk.c */
 serve_fn serve_open, serve_close, serve_result, serve_error, serve_progress, serve_random;
 
+/* serve-copy.c: share the blocks, where the file system can. Returns 0 or a negative errno. */
+int serve_reflink(const struct serve_call *call);
+
 /* Write all bytes; 0 or a negative errno. */
-int write_whole(int fd, const void *from, uint64_t bytes, uint64_t offset);
+int device_write(struct vmm *vmm, struct vmm_device *device, const void *from, uint64_t bytes,
+                 uint64_t offset);
 /* Read @bytes, zeroes behind the end of the file (-EIO if @exact); 0 or a negative errno. */
-int read_whole(int fd, void *to, uint64_t bytes, uint64_t offset, bool exact);
-/* The vCPU's private buffer of SERVE_BOUNCE_BYTES, page aligned; NULL: no memory. */
+int device_read(struct vmm *vmm, struct vmm_device *device, void *to, uint64_t bytes,
+                uint64_t offset, bool exact);
+/* The vCPU's private buffer of 2 * SERVE_BOUNCE_BYTES, page aligned; NULL: no memory. */
 void *serve_bounce(struct vmm_vcpu *vcpu);
 
-enum { SERVE_BOUNCE_BYTES = 1 << 20 };
+enum { SERVE_BOUNCE_BYTES = 512 << 10 };
 
 #endif

@@ -16,11 +16,13 @@
 #include "abi/tree.h"
 
 enum vmm_engine { VMM_ENGINE_AUTO, VMM_ENGINE_KVM, VMM_ENGINE_PROCESS };
+enum vmm_io { VMM_IO_AUTO, VMM_IO_URING, VMM_IO_THREADS };
 enum vmm_policy { VMM_POLICY_PARITY, VMM_POLICY_CONTAINED, VMM_POLICY_STRICT };
 
 struct vmm_options {
     enum vmm_engine engine;
     enum vmm_policy policy;
+    enum vmm_io io;         /* how bulk transfers are done; auto: the best there is */
     uint64_t memory_bytes;  /* guest memory, ABI_MEMORY_MIN_BYTES..ABI_MEMORY_MAX_BYTES */
     unsigned vcpus;         /* 1..ABI_VCPUS_MAX */
     unsigned time_limit_ms; /* wall clock for the whole run; 0: none */
@@ -30,8 +32,9 @@ struct vmm_options {
 
 struct vmm;
 
-/* What the front end does when the guest speaks. All are called on the thread that called
- * vmm_run(), one at a time. Trees are private, checked copies, valid during the call. */
+/* What the front end does when the guest speaks. One at a time; on the thread that called
+ * vmm_run(), or with several vCPUs on another. Trees are private, checked copies, valid during the
+ * call. */
 struct vmm_callbacks {
     void *ctx;
     /* Returns 0, or a negative errno which ends the run. */
@@ -75,6 +78,15 @@ void vmm_free(struct vmm *vmm);
 /* "kvm" or "process": the engine that runs, or would run. */
 const char *vmm_engine_name(const struct vmm *vmm);
 
+/* Permissions of QEMU's image locks, as it numbers them. Who holds permission n read-locks byte
+ * VMM_LOCK_PERM_BASE + n of the file, who does not let others hold it VMM_LOCK_SHARED_BASE + n. */
+#define VMM_LOCK_CONSISTENT_READ 1u
+#define VMM_LOCK_WRITE 2u
+#define VMM_LOCK_WRITE_UNCHANGED 4u
+#define VMM_LOCK_RESIZE 8u
+#define VMM_LOCK_ALL 15u
+enum { VMM_LOCK_BITS = 4, VMM_LOCK_PERM_BASE = 100, VMM_LOCK_SHARED_BASE = 200 };
+
 /* Cache modes of -t/-T reduced to what the host does. */
 struct vmm_open {
     const char *path;     /* host path, as the user or the resolver gave it */
@@ -84,28 +96,30 @@ struct vmm_open {
     bool direct;          /* O_DIRECT (cache=none, directsync) */
     bool no_flush;        /* cache=unsafe: FLUSH does nothing */
     bool lock;            /* take QEMU's image locks */
-    uint64_t lock_perm;   /* BLK_PERM_* bits held, see vmm/lock.h */
-    uint64_t lock_shared; /* BLK_PERM_* bits that others may hold */
+    uint64_t lock_perm;   /* VMM_LOCK_* held */
+    uint64_t lock_shared; /* VMM_LOCK_* that others may hold */
     bool preload;         /* place head and tail in guest memory before the first run */
 };
 
 /* Where vmm_device_open() failed, for the exact message. */
 enum vmm_open_step {
     VMM_OPEN_OK,
-    VMM_OPEN_POLICY,   /* the open gate's policy forbids the path */
-    VMM_OPEN_OPEN,     /* open(2): errno in status */
-    VMM_OPEN_TYPE,     /* not a file that can be a block device (directory, fifo, ...) */
-    VMM_OPEN_LOCK,     /* lock conflict: lock_bit tells which permission */
-    VMM_OPEN_LOCK_SYS, /* locking failed for another reason: errno in status */
-    VMM_OPEN_SIZE,     /* the size cannot be told: errno in status */
-    VMM_OPEN_LIMIT,    /* more than ABI_DEVICES_MAX devices */
+    VMM_OPEN_POLICY,    /* the open gate's policy forbids the path */
+    VMM_OPEN_OPEN,      /* open(2): errno in status */
+    VMM_OPEN_TYPE,      /* not a file that can be a block device (directory, fifo, ...) */
+    VMM_OPEN_LOCK,      /* lock conflict: lock_bit tells which permission */
+    VMM_OPEN_LOCK_SYS,  /* locking failed for another reason: errno in status */
+    VMM_OPEN_READ_ONLY, /* a block device that is not writable: errno in status */
+    VMM_OPEN_SIZE,      /* the size cannot be told: errno in status */
+    VMM_OPEN_LIMIT,     /* more than ABI_DEVICES_MAX devices */
 };
 
 struct vmm_open_result {
     enum vmm_open_step step;
     int status;        /* negative errno */
-    uint64_t lock_bit; /* BLK_PERM_* bit of the conflict */
-    bool lock_shared;  /* true: another holds a permission that we do not share */
+    uint64_t lock_bit; /* VMM_LOCK_* bit of the conflict, or of the byte that cannot be locked */
+    bool lock_shared;  /* true: another holds a permission that we do not share (LOCK_SYS: the
+                          byte is one of those at 200) */
 };
 
 /* Open @open->path through the gate and lend it as a new device. Returns the device number or a
