@@ -10,6 +10,8 @@ extern const struct fmt_driver fmt_vdi_driver;
 extern const struct fmt_driver fmt_vhdx_driver;
 extern const struct fmt_driver fmt_vpc_driver;
 
+/* One a line, so that two people can add one each. */
+/* clang-format off */
 const struct fmt_driver *const fmt_drivers[] = {
     &fmt_raw_driver,
     &fmt_parallels_driver,
@@ -20,3 +22,4 @@ const struct fmt_driver *const fmt_drivers[] = {
     &fmt_vpc_driver,
     NULL,
 };
+/* clang-format on */
