@@ -79,12 +79,14 @@ int qcow_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, str
         r = cluster_fill(image, offset, cluster_off);
     if (r == 0)
         r = entry_write(state, entry_off, cluster_off);
+    if (r < 0)
+        return r;
     *out = (struct fmt_extent){.kind = FMT_EXTENT_DATA,
                                .length = length,
                                .device = image->device,
                                .device_off = cluster_off + in_cluster,
                                .has_offset = true};
-    return r;
+    return 0;
 }
 
 /* Store the encoded cluster in state->coded, at the next sector. */
