@@ -7,6 +7,8 @@
  */
 #include "guest.h"
 
+#include <string.h>
+
 struct create_job {
     const struct fmt_driver *driver;
     struct fmt_create create;
@@ -54,6 +56,24 @@ static int target_open(struct guest *g, struct create_job *job)
 
     int r = g->env.io->open(g->env.io_ctx, &ref, &job->create.device);
     return r < 0 ? fmt_fail(&g->env, -r, FMT_ERR_REFERENCE) : 0;
+}
+
+/*
+ * A device that is there already must be large enough, and loses its first sector: whatever it
+ * held before is not to be recognised any more.
+ */
+static int device_prepare(struct guest *g, const struct create_job *job)
+{
+    bool sized = strcmp(job->driver->name, "raw") == 0;
+    struct fmt_device facts;
+
+    int r = io_facts(&g->env, job->create.device, &facts);
+    if (r < 0 || !facts.block_device)
+        return r;
+    if (sized && job->create.virtual_bytes > facts.size_bytes)
+        return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_GROW_DEVICE);
+    return io_zero(&g->env, job->create.device, 0, min_u64(facts.size_bytes, FMT_SECTOR_BYTES),
+                   false);
 }
 
 static int job_read(struct guest *g, struct create_job *job)
@@ -106,6 +126,8 @@ int op_create(struct guest *g)
         r = formatting_note(g, &job);
     if (r == 0)
         r = target_open(g, &job);
+    if (r == 0)
+        r = device_prepare(g, &job);
     if (r == 0)
         r = job.driver->create(&g->env, &job.create);
     return r == -FMT_EFBIG ? too_large(g, &job) : r;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "create-file.h"
 #include "lib/name.h"
 #include "lib/node.h"
 #include "lib/option-tables.h"
@@ -21,13 +22,13 @@ typedef struct CreateRun {
     const char *format;
     Opts *opts;
     bool has_size;
-    bool target_opened; /* from here on a failure removes the file */
+    bool target_opened;    /* the guest may have begun to write */
+    bool data_file_opened; /* the same of qcow2's data file */
 } CreateRun;
 
 static bool opts_prepare(CreateRun *run, GError **error)
 {
-    const Driver *format = driver_find(run->format);
-    if (!format || driver_is_protocol(format))
+    if (!driver_find(run->format))
         return failure_set(error, "Unknown file format '%s'", run->format);
     const Driver *protocol = name_protocol_find(run->filename, error);
     if (!protocol)
@@ -68,7 +69,8 @@ static bool backing_options_set(CreateRun *run, GError **error)
     if (file && !opts_set(run->opts, "backing_file", file, NULL))
         return failure_set(error, "Backing file not supported for file format '%s'", run->format);
     if (format && !opts_set(run->opts, "backing_fmt", format, NULL))
-        return failure_set(error, "Backing format not supported for file format '%s'", run->format);
+        return failure_set(error, "Backing file format not supported for file format '%s'",
+                           run->format);
     file = opts_get(run->opts, "backing_file");
     format = opts_get(run->opts, "backing_fmt");
     if (file && strcmp(file, run->filename) == 0)
@@ -137,6 +139,13 @@ static bool create_record(void *ctx, Session *session, enum abi_record kind,
     return true;
 }
 
+/* A file as a format of its own is written as raw. */
+static const char *guest_format(const CreateRun *run)
+{
+    const Driver *driver = driver_find(run->format);
+    return driver->kind == DRIVER_FILE ? "raw" : run->format;
+}
+
 /* The new file, or a link of the backing chain. */
 static bool create_reference(void *ctx, Session *session, const struct tree *reference,
                              uint32_t *device, struct tree_writer *reply, int *status,
@@ -155,14 +164,20 @@ static bool create_reference(void *ctx, Session *session, const struct tree *ref
     const char *data_file =
         opts_is_set(run->opts, "data_file") ? opts_get(run->opts, "data_file") : NULL;
     bool is_target = strcmp(name, run->filename) == 0;
-    if (!is_target && (!data_file || strcmp(name, data_file) != 0)) {
+    if (!is_target && g_strcmp0(name, data_file) != 0) {
         *status = -EPERM; /* a guest may not make files that the command line does not name */
         return failure_set(error, "The file '%s' is not named on the command line", name);
     }
-    FileOpen open = {.filename = name, .named_by_user = true, .create = true};
-    if (!session_file_open(session, &open, device, status, error))
+    const Driver *format = driver_find(run->format);
+    CreateFile file = {.name = name,
+                       .protocol = is_target && driver_is_protocol(format) ? format : NULL,
+                       .opts = run->opts,
+                       .format_rows =
+                           driver_is_protocol(format) ? NULL : option_table_create(run->format),
+                       .is_raw = strcmp(guest_format(run), "raw") == 0};
+    if (!create_file_open(&file, session, device, status, error))
         return false;
-    run->target_opened = run->target_opened || is_target;
+    *(is_target ? &run->target_opened : &run->data_file_opened) = true;
     return true;
 }
 
@@ -174,7 +189,7 @@ static Value *job_new(const CreateRun *run, Value *backing)
     const char *format = opts_get(run->opts, "backing_fmt");
 
     value_dict_put_string(job, "operation", "create");
-    value_dict_put_string(job, "format", run->format);
+    value_dict_put_string(job, "format", guest_format(run));
     value_dict_put_string(job, "filename", run->filename);
     value_dict_put(job, "now", value_new_uint(session_now()));
     if (run->has_size)
@@ -189,13 +204,26 @@ static Value *job_new(const CreateRun *run, Value *backing)
     return job;
 }
 
-/* The reference keeps nothing of a failed create, nor what stood there before. */
-static void target_remove(const CreateRun *run)
+static void file_remove(const char *name)
 {
+    const char *path = g_str_has_prefix(name, "file:") ? name + strlen("file:") : name;
     struct stat st;
 
-    if (run->target_opened && stat(run->filename, &st) == 0 && S_ISREG(st.st_mode))
-        unlink(run->filename);
+    if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+        unlink(path);
+}
+
+/* What the reference leaves of a failed create: of these formats nothing, else what it wrote. */
+static void remains_remove(const CreateRun *run)
+{
+    static const char *const removed[] = {"qcow2", "luks", NULL};
+
+    if (!g_strv_contains(removed, run->format))
+        return;
+    if (run->target_opened)
+        file_remove(run->filename);
+    if (run->data_file_opened)
+        file_remove(opts_get(run->opts, "data_file"));
 }
 
 static bool create_run(CreateRun *run, GError **error)
@@ -217,7 +245,7 @@ static bool create_run(CreateRun *run, GError **error)
     g_autoptr(Value) job = job_new(run, backing);
     if (session_run(session, job, &handlers, error))
         return true;
-    target_remove(run);
+    remains_remove(run);
     return false;
 }
 

@@ -54,6 +54,15 @@ static bool lock_failure(GError **error, const struct vmm_open_result *result)
     return failure_set(error, "Failed to lock byte %d: %s", byte, strerror(-result->status));
 }
 
+bool file_type_failure(GError **error, const FileOpen *open)
+{
+    if (open->driver && strcmp(open->driver, "file") != 0)
+        return failure_set(error,
+                           "'%s' driver requires '%s' to be either a character or block device",
+                           open->driver, open->filename);
+    return failure_set(error, "'file' driver requires '%s' to be a regular file", open->filename);
+}
+
 bool file_open_failure(GError **error, const FileOpen *open, const struct vmm_open_result *result)
 {
     const char *why = strerror(-result->status);
@@ -66,8 +75,7 @@ bool file_open_failure(GError **error, const FileOpen *open, const struct vmm_op
         return failure_set(error, "Could not %s '%s': %s", open->create ? "create" : "open",
                            open->filename, why);
     case VMM_OPEN_TYPE:
-        return failure_set(error, "'file' driver requires '%s' to be a regular file",
-                           open->filename);
+        return file_type_failure(error, open);
     case VMM_OPEN_LOCK:
         return failure_set(error,
                            "Failed to get %s\"%s\" lock\n"

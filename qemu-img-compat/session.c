@@ -107,6 +107,8 @@ bool session_file_open(Session *session, const FileOpen *open, uint32_t *device,
                                .named_by_user = open->named_by_user,
                                .direct = open->direct,
                                .no_flush = open->no_flush,
+                               .no_copy_on_write = open->no_copy_on_write,
+                               .extent_size_bytes = (uint32_t)open->extent_size_bytes,
                                .preload = !open->writable && !open->create};
     struct vmm_open_result result;
     struct vmm_device_facts facts;
@@ -118,9 +120,15 @@ bool session_file_open(Session *session, const FileOpen *open, uint32_t *device,
         return file_open_failure(error, open, &result);
     }
     *device = (uint32_t)number;
-    FileNode *node = g_new0(FileNode, 1);
     bool special = vmm_device_facts(session->vmm, *device, &facts) == 0 &&
                    (facts.block_device || facts.char_device);
+    *status = -EINVAL;
+    if (open->driver && special != (strcmp(open->driver, "file") != 0))
+        return file_type_failure(error, open);
+    if (open->extent_size_demanded && open->extent_size_bytes && result.hint_status < 0)
+        fprintf(stderr, "qemu-img: warning: Failed to set extent size hint: %s\n",
+                strerror(-result.hint_status));
+    FileNode *node = g_new0(FileNode, 1);
     node->filename = g_strdup(open->filename);
     node->driver = special ? "host_device" : "file";
     g_ptr_array_set_size(session->nodes, MAX((int)session->nodes->len, number + 1));

@@ -24,7 +24,14 @@ typedef struct FileOpen {
     bool direct;
     bool no_flush;
     bool force_share; /* no locks that a writer would conflict with */
+    /* Of files that are created: wishes for the file system. */
+    bool no_copy_on_write;
+    uint64_t extent_size_bytes;
+    bool extent_size_demanded; /* warn if it cannot be had */
 } FileOpen;
+
+/* The extent size that created files get unless the user says otherwise. */
+enum { EXTENT_SIZE_DEFAULT = 1 << 20 };
 
 /* A lent device, as `info` shows it. */
 typedef struct FileNode {

@@ -205,6 +205,8 @@ static int device_admit(const struct vmm_open *open, struct vmm_device *device,
         device->size_bytes = 0;
         if (r < 0)
             result->step = VMM_OPEN_OPEN;
+        else
+            result->hint_status = device_hints_set(device->fd, open);
     }
     if (r == 0 && open->direct)
         device->align_bytes = direct_align(device->fd);

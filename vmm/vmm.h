@@ -89,16 +89,18 @@ enum { VMM_LOCK_BITS = 4, VMM_LOCK_PERM_BASE = 100, VMM_LOCK_SHARED_BASE = 200 }
 
 /* Cache modes of -t/-T reduced to what the host does. */
 struct vmm_open {
-    const char *path;     /* host path, as the user or the resolver gave it */
-    bool writable;        /* O_RDWR, else O_RDONLY: a read-only device cannot be written */
-    bool create;          /* O_CREAT|O_TRUNC, mode 0644 less umask; implies writable */
-    bool named_by_user;   /* named on the command line: every policy allows it */
-    bool direct;          /* O_DIRECT (cache=none, directsync) */
-    bool no_flush;        /* cache=unsafe: FLUSH does nothing */
-    bool lock;            /* take QEMU's image locks */
-    uint64_t lock_perm;   /* VMM_LOCK_* held */
-    uint64_t lock_shared; /* VMM_LOCK_* that others may hold */
-    bool preload;         /* place head and tail in guest memory before the first run */
+    const char *path;           /* host path, as the user or the resolver gave it */
+    bool writable;              /* O_RDWR, else O_RDONLY: a read-only device cannot be written */
+    bool create;                /* O_CREAT|O_TRUNC, mode 0644 less umask; implies writable */
+    bool named_by_user;         /* named on the command line: every policy allows it */
+    bool direct;                /* O_DIRECT (cache=none, directsync) */
+    bool no_flush;              /* cache=unsafe: FLUSH does nothing */
+    bool lock;                  /* take QEMU's image locks */
+    uint64_t lock_perm;         /* VMM_LOCK_* held */
+    uint64_t lock_shared;       /* VMM_LOCK_* that others may hold */
+    bool preload;               /* place head and tail in guest memory before the first run */
+    bool no_copy_on_write;      /* create: ask the file system for it; it may refuse silently */
+    uint32_t extent_size_bytes; /* create: hint for the file system's allocations; 0: none */
 };
 
 /* Where vmm_device_open() failed, for the exact message. */
@@ -120,6 +122,7 @@ struct vmm_open_result {
     uint64_t lock_bit; /* VMM_LOCK_* bit of the conflict, or of the byte that cannot be locked */
     bool lock_shared;  /* true: another holds a permission that we do not share (LOCK_SYS: the
                           byte is one of those at 200) */
+    int hint_status;   /* of a file that was opened: what setting extent_size_bytes answered */
 };
 
 /* Open @open->path through the gate and lend it as a new device. Returns the device number or a

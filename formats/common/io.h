@@ -133,6 +133,8 @@ static inline int io_zero(struct fmt_env *env, uint32_t device, uint64_t offset,
 static inline int io_truncate(struct fmt_env *env, uint32_t device, uint64_t size_bytes,
                               enum fmt_prealloc prealloc)
 {
+    if (size_bytes > INT64_MAX)
+        return -FMT_EINVAL;
     return env->io->truncate(env->io_ctx, device, size_bytes, prealloc);
 }
 

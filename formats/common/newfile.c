@@ -4,19 +4,6 @@
 
 enum { PIECE_BYTES = 64 << 10 };
 
-int newfile_preallocation_check(struct fmt_env *env, const struct fmt_create *create)
-{
-    static const char *const modes[] = {"off", "metadata", "falloc", "full", NULL};
-    struct fmt_bytes mode = fmt_option_text(create->options, "preallocation");
-    int found = fmt_option_enum(create->options, "preallocation", modes, 0);
-
-    if (found < 0)
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_VALUE, FMT_STR(mode));
-    if (found == 1)
-        return fmt_fail(env, FMT_ENOTSUP, FMT_ERR_FILE_PREALLOCATION, FMT_STR(mode));
-    return 0;
-}
-
 int newfile_pieces_write(struct fmt_env *env, uint32_t device, uint64_t offset, uint64_t bytes,
                          void (*fill)(void *ctx, uint64_t at, uint8_t *piece, size_t length),
                          void *ctx)

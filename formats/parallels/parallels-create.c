@@ -24,9 +24,7 @@ int parallels_create(struct fmt_env *env, const struct fmt_create *create)
         FMT_SECTOR_BYTES);
     uint8_t sector[FMT_SECTOR_BYTES] = {0};
 
-    int r = newfile_preallocation_check(env, create);
-    if (r == 0)
-        r = sizes_check(env, disk_bytes, cluster_bytes);
+    int r = sizes_check(env, disk_bytes, cluster_bytes);
     if (r < 0)
         return r;
     uint32_t entries = (uint32_t)div_up_u64(disk_bytes, cluster_bytes);

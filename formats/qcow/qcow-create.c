@@ -69,12 +69,9 @@ int qcow_create(struct fmt_env *env, const struct fmt_create *create)
     bool recorded = create->backing_present && !fmt_bytes_equal(create->backing_name, "fat:");
     uint64_t header_bytes = QCOW_HEADER_BYTES, l1_bytes = 0;
 
-    int r = newfile_preallocation_check(env, create);
-    if (r < 0)
-        return r;
     if (h.disk_bytes == 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_ZERO_SIZE);
-    r = encryption_check(env, create);
+    int r = encryption_check(env, create);
     if (r < 0)
         return r;
     if (recorded) {

@@ -47,9 +47,7 @@ int qed_create(struct fmt_env *env, const struct fmt_create *create)
         fmt_option_number(create->options, "table_size", QED_TABLE_CLUSTERS_DEFAULT);
     uint64_t disk_bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES);
 
-    int r = newfile_preallocation_check(env, create);
-    if (r == 0)
-        r = sizes_check(env, cluster_bytes, table_clusters, disk_bytes);
+    int r = sizes_check(env, cluster_bytes, table_clusters, disk_bytes);
     if (r < 0)
         return r;
     struct qed_header h = {

@@ -57,16 +57,17 @@ static int raw_info(struct fmt_image *image, const struct fmt_info *out)
     return 0;
 }
 
-static const char *const raw_preallocs[] = {"off", "falloc", "full", NULL};
-
 static int raw_create(struct fmt_env *env, const struct fmt_create *create)
 {
-    int prealloc = fmt_option_enum(create->options, "preallocation", raw_preallocs, 0);
+    static const char *const modes[] = {"off", "falloc", "full", NULL};
+    int mode = fmt_option_enum(create->options, "preallocation", modes, 0);
 
-    if (prealloc < 0)
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("preallocation"),
+    if (mode < 0)
+        return fmt_fail(env, FMT_ENOTSUP, FMT_ERR_FILE_PREALLOCATION,
                         FMT_STR(fmt_option_text(create->options, "preallocation")));
-    int r = io_truncate(env, create->device, create->virtual_bytes, (enum fmt_prealloc)prealloc);
+    /* Whole sectors, as a number that may have wrapped round: the host refuses it then. */
+    uint64_t bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES);
+    int r = io_truncate(env, create->device, bytes, (enum fmt_prealloc)mode);
     return r < 0 ? fmt_fail(env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r)) : 0;
 }
 

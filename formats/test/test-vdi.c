@@ -13,10 +13,6 @@ static const struct driver_option is_static[] = {
     {"static", FMT_OPTION_BOOL, 1, NULL},
     {0      }
 };
-static const struct driver_option metadata[] = {
-    {"preallocation", FMT_OPTION_TEXT, 0, "metadata"},
-    {0             }
-};
 
 static void test_create(void **state)
 {
@@ -30,7 +26,6 @@ static void test_create(void **state)
         {1,                         NULL,      1024,             512,       ""                                              },
         {129 << 20,                 NULL,      512 + 1024,       129 << 20, ""                                              },
         {3 << 20,                   is_static, 1024 + (3 << 20), 3 << 20,   ""                                              },
-        {1 << 20,                   metadata,  0,                0,         "FILE_PREALLOCATION(metadata)"                  },
         {UINT64_C(0x2000000000000), NULL,      0,                0,         "VDI_TOO_LARGE(562949953421312,562949819203584)"},
     };
     (void)state;

@@ -64,16 +64,13 @@ int vdi_create(struct fmt_env *env, const struct fmt_create *create)
 {
     struct vdi_layout layout = {.is_static = fmt_option_bool(create->options, "static", false)};
 
-    int r = newfile_preallocation_check(env, create);
-    if (r < 0)
-        return r;
     layout.disk_bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES);
     if (layout.disk_bytes > VDI_DISK_BYTES_MAX)
         return fmt_fail(env, FMT_ENOTSUP, FMT_ERR_VDI_TOO_LARGE, FMT_NUM(layout.disk_bytes),
                         FMT_NUM(VDI_DISK_BYTES_MAX));
     layout.blocks = (uint32_t)div_up_u64(layout.disk_bytes, VDI_BLOCK_BYTES);
     layout.map_bytes = (uint32_t)round_up_u64(layout.blocks * UINT64_C(4), FMT_SECTOR_BYTES);
-    r = newfile_pieces_write(env, create->device, MAP_OFF, layout.map_bytes, map_fill, &layout);
+    int r = newfile_pieces_write(env, create->device, MAP_OFF, layout.map_bytes, map_fill, &layout);
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_VDI_WRITE_MAP);
     if (layout.is_static) {

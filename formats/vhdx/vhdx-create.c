@@ -57,9 +57,6 @@ static int options_read(struct fmt_env *env, const struct fmt_create *create,
     static const char *const subformats[] = {"dynamic", "fixed", NULL};
     int subformat = fmt_option_enum(create->options, "subformat", subformats, 0);
 
-    int r = newfile_preallocation_check(env, create);
-    if (r < 0)
-        return r;
     if (subformat < 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("subformat"),
                         FMT_STR(fmt_option_text(create->options, "subformat")));
@@ -69,7 +66,7 @@ static int options_read(struct fmt_env *env, const struct fmt_create *create,
     layout->disk_bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES);
     if (layout->disk_bytes > VHDX_DISK_BYTES_MAX)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_VHDX_TOO_LARGE);
-    r = log_size_choose(env, create->options, layout);
+    int r = log_size_choose(env, create->options, layout);
     return r < 0 ? r : block_size_choose(env, create->options, layout);
 }
 

@@ -121,15 +121,12 @@ static int layout_choose(struct fmt_env *env, const struct fmt_create *create,
     int subformat = fmt_option_enum(create->options, "subformat", subformats, 0);
     uint64_t bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES);
 
-    int r = newfile_preallocation_check(env, create);
-    if (r < 0)
-        return r;
     if (subformat < 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("subformat"),
                         FMT_STR(fmt_option_text(create->options, "subformat")));
     layout->type = subformat == 1 ? VPC_FIXED : VPC_DYNAMIC;
     layout->force_size = fmt_option_bool(create->options, "force_size", false);
-    r = size_choose(env, bytes, layout);
+    int r = size_choose(env, bytes, layout);
     if (r < 0 || layout->force_size)
         return r;
     /* The reference chooses twice, and insists that the second choice confirms the first. */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* create-file - the files that `create` makes, by the options that belong to files as such. */
+#ifndef QIC_CREATE_FILE_H
+#define QIC_CREATE_FILE_H
+
+#include "lib/drivers.h"
+#include "lib/opts.h"
+#include "session.h"
+
+typedef struct CreateFile {
+    const char *name;       /* as given, with its protocol prefix */
+    const Driver *protocol; /* what opens it, or NULL: by its name */
+    const Opts *opts;
+    const OptRow *format_rows; /* options that the format keeps for itself */
+    bool is_raw;               /* the guest sizes it afterwards, as preallocation says */
+} CreateFile;
+
+/*
+ * Create the file empty, or open the host device that the name means, and lend it. Status: as
+ * session_file_open. The error's text is the reference's.
+ */
+bool create_file_open(const CreateFile *file, Session *session, uint32_t *device, int *status,
+                      GError **error);
+
+#endif
