@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -115,6 +117,15 @@ static int on_reference(void *ctx, struct vmm *vmm, const struct tree *reference
     return 0;
 }
 
+/* Files end at 1 TiB on every file system: some, like tmpfs, know no limit of their own. */
+static void file_size_limit(void)
+{
+    const struct rlimit limit = {UINT64_C(1) << 40, RLIM_INFINITY};
+
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 void rig_start(struct rig *rig, enum vmm_io io)
 {
     struct vmm_options options = {
@@ -123,6 +134,7 @@ void rig_start(struct rig *rig, enum vmm_io io)
     char job[64];
     int status;
 
+    file_size_limit();
     *rig = (struct rig){0};
     rig->callbacks = (struct vmm_callbacks){
         .ctx = rig, .record = on_record, .error = on_error, .reference = on_reference};
