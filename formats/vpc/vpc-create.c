@@ -143,7 +143,7 @@ static int layout_choose(struct fmt_env *env, const struct fmt_create *create,
 int vpc_create(struct fmt_env *env, const struct fmt_create *create)
 {
     uint8_t footer[VPC_FOOTER_BYTES];
-    struct vpc_layout layout;
+    struct vpc_layout layout = {0}; /* or gcc 14 thinks that it is used without a choice */
 
     int r = layout_choose(env, create, &layout);
     if (r < 0)
