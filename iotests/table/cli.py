@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 
-from . import report, rows, run, scratch
+from . import engines, report, rows, run, scratch
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -52,19 +52,21 @@ def cache_folder():
 
 
 def choose_contenders(options, runner):
+    """The contenders, and how many engines cannot run here."""
     if options.program == "reference":
-        return [run.Contender("reference", runner.reference.words, runner.reference.environment)]
+        return [run.Contender("reference", runner.reference.words, runner.reference.environment)], 0
     program = os.path.abspath(options.program)
     if not os.access(program, os.X_OK):
         raise SystemExit(f"differential: no program {program} (see --program)")
-    result = []
+    result, skipped = [], 0
     for engine in options.engine.split(","):
-        reason = run.engine_unavailable(engine)
+        reason = engines.reason_against(engine)
         if reason:
             print(f"skipped engine {engine}: {reason}")
+            skipped += 1
         else:
             result.append(run.program_contender(program, engine))
-    return result
+    return result, skipped
 
 
 class Table:
@@ -77,6 +79,7 @@ class Table:
         self.local = threading.local()
         self.lock = threading.Lock()
         self.passed = 0
+        self.skipped = 0
         self.failures = []
         self.stopped = False
 
@@ -148,7 +151,9 @@ def main(arguments):
         keep(cases[0], runner)
         return 0
     started = time.monotonic()
-    table = Table(options, runner, choose_contenders(options, runner))
+    contenders, engines_skipped = choose_contenders(options, runner)
+    table = Table(options, runner, contenders)
+    table.skipped = engines_skipped * len(cases)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for future in [pool.submit(table.work, case) for case in cases]:
             future.result()
@@ -161,8 +166,9 @@ def finish(options, table, seconds):
     if options.summary:
         with open(options.summary, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write("\n".join(report.summary(table.failures)) + "\n")
-    print(f"{table.passed} passed, {len(table.failures)} failed ({seconds:.0f} s)")
-    return 1 if table.failures or not table.passed else 0
+    print(f"{table.passed} passed, {len(table.failures)} failed, {table.skipped} skipped "
+          f"({seconds:.0f} s)")
+    return 1 if table.failures or not table.passed + table.skipped else 0
 
 
 def run_main():

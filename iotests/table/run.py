@@ -73,17 +73,6 @@ def program_contender(path, engine):
     return Contender(engine, [path], environment)
 
 
-def engine_unavailable(engine):
-    """Why an engine cannot be tested here, or an empty string."""
-    if engine != "kvm":
-        return ""
-    try:
-        os.close(os.open("/dev/kvm", os.O_RDWR | os.O_CLOEXEC))
-    except OSError as error:
-        return f"/dev/kvm: {error.strerror}"
-    return ""
-
-
 def size_number(text):
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
     return str(int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text))
