@@ -214,11 +214,14 @@ static void lane_done(struct io_op *op)
         lane_submit(f, lane);
         return;
     }
-    if (flight->request.kind == ABI_REQ_COPY && !op->write && flight->status == 0) {
-        op->write = true;
-        lane->moved = 0;
-        lane_submit(f, lane);
-        return;
+    if (flight->request.kind == ABI_REQ_COPY && !op->write) {
+        if (flight->status == 0) {
+            op->write = true;
+            lane->moved = 0;
+            lane_submit(f, lane);
+            return;
+        }
+        lane_fail(lane, flight->status); /* read, but never to be written */
     }
     lane_free(f, lane);
     if (flight->lanes == 0 && !flight->parked)
