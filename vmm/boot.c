@@ -126,7 +126,8 @@ int boot_memory_make(struct vmm *vmm, const void *job, size_t job_bytes)
         .image_sections = vmm->elf.segments,
         .boot_bytes = boot_area_bytes(vmm, job_bytes),
         .stub = vmm->engine->stub,
-        .tables_bytes = vmm->engine->tables_bytes,
+        .tables_bytes =
+            vmm->engine->tables_bytes ? vmm->engine->tables_bytes(vmm->options.memory_bytes) : 0,
     };
 
     int r = layout_make(&wish, &vmm->layout);

@@ -18,19 +18,21 @@ enum {
     MODE_CREATED = 0644,
 };
 
+int fd_high(int fd)
+{
+    if (fd >= FD_FIRST)
+        return fd;
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST);
+    int error = errno;
+    close(fd);
+    return high < 0 ? -error : high;
+}
+
 int open_high(int folder, const char *path, int flags)
 {
     int fd = openat(folder, path, flags | O_CLOEXEC | O_NOCTTY, MODE_CREATED);
 
-    if (fd < 0)
-        return -errno;
-    if (fd < FD_FIRST) {
-        int high = fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST);
-        int error = errno;
-        close(fd);
-        return high < 0 ? -error : high;
-    }
-    return fd;
+    return fd < 0 ? -errno : fd_high(fd);
 }
 
 struct vmm_device *device_get(struct vmm *vmm, uint32_t number)

@@ -149,12 +149,9 @@ static int doorbell_make(const struct vmm *vmm, int pair[2])
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
     for (int i = 0; i < 2; i++) { /* see open_high() */
-        int high = pair[i] > STDERR_FILENO ? pair[i] : fcntl(pair[i], F_DUPFD_CLOEXEC, 3);
-        if (high < 0)
+        pair[i] = fd_high(pair[i]);
+        if (pair[i] < 0)
             return -1;
-        if (high != pair[i])
-            close(pair[i]);
-        pair[i] = high;
     }
     return vmm->options.time_limit_ms == 0
                ? 0

@@ -57,27 +57,32 @@ struct vmm_vcpu {
     int doorbell_fd; /* process engine: the host's end */
     int kvm_fd;      /* KVM */
     struct kvm_run *kvm_run;
+    volatile pid_t thread_id; /* KVM: while it runs, else 0 */
 };
 
 struct vmm_engine_ops {
     const char *name;
-    uint64_t tables_bytes; /* room wanted at the end of guest memory */
-    bool stub;             /* room wanted for start code */
-    int map_flag;          /* MAP_SHARED or MAP_PRIVATE for guest memory */
-    bool huge;             /* ask for huge pages */
+    bool stub;    /* room wanted for start code */
+    int map_flag; /* MAP_SHARED or MAP_PRIVATE for guest memory */
+    bool huge;    /* ask for huge pages */
+    /* Room wanted at the end of guest memory; NULL: none. */
+    uint64_t (*tables_bytes)(uint64_t memory_bytes);
+    /* Whether this machine has the engine: 0 or a negative errno. NULL: always. */
+    int (*probe)(struct vmm *vmm);
     /* Make the vCPUs, which do not run yet. Returns 0 or a negative errno. */
     int (*start)(struct vmm *vmm);
     /* Run a vCPU until it is done: serves its doorbells. Called on the vCPU's own thread. */
     void (*run)(struct vmm_vcpu *vcpu);
     /* End everything; also after a failed start. */
     void (*stop)(struct vmm *vmm);
-    /* What stop() leaves for later, because it takes time: called by vmm_free(). May be NULL. */
+    /* What stop() leaves for later, because it takes time: called by vmm_free(), and after a failed
+     * probe. May be NULL. */
     void (*reap)(struct vmm *vmm);
     /* Async-signal-safe: make run() return soon. */
     void (*kick)(struct vmm *vmm);
 };
 
-extern const struct vmm_engine_ops vmm_engine_process;
+extern const struct vmm_engine_ops vmm_engine_kvm, vmm_engine_process;
 
 /* Policy "contained": a folder in which references may lie. */
 struct gate_folder {
@@ -94,6 +99,9 @@ struct vmm {
     void *mapping;         /* the mapping in which it lies */
     size_t mapping_bytes;
     struct vmm_vcpu vcpu[ABI_VCPUS_MAX];
+    int kvm_fd; /* KVM: the device, and the machine */
+    int machine_fd;
+    size_t kvm_run_bytes;
     const struct vmm_callbacks *callbacks;
     pthread_mutex_t callback_lock; /* one callback at a time */
     pthread_mutex_t device_lock;   /* the table below */
@@ -155,6 +163,8 @@ int device_fd_for(struct vmm *vmm, struct vmm_device *device, const void *data, 
 /* open(2) relative to @folder with a descriptor above 2: one of 0 to 2 may be closed, and then
  * anything printed would end up in an image. Returns it or a negative errno. */
 int open_high(int folder, const char *path, int flags);
+/* The same for a descriptor that is there: moved if need be; it or a negative errno. */
+int fd_high(int fd);
 /* The device at @number below device_count, open or not. */
 static inline struct vmm_device *device_at(const struct vmm *vmm, uint32_t number)
 {

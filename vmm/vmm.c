@@ -10,11 +10,26 @@
 
 extern const unsigned char guest_image_start[], guest_image_end[];
 
-/* The engine that is asked for. Only the process engine is there: auto means it. */
+/* The first engine that is allowed and that this machine has. */
 static int engine_choose(struct vmm *vmm)
 {
-    vmm->engine = &vmm_engine_process;
-    return vmm->options.engine == VMM_ENGINE_KVM ? -ENODEV : 0;
+    static const struct {
+        enum vmm_engine name;
+        const struct vmm_engine_ops *ops;
+    } engines[] = {
+        {VMM_ENGINE_KVM,     &vmm_engine_kvm    },
+        {VMM_ENGINE_PROCESS, &vmm_engine_process},
+    };
+
+    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+        if (vmm->options.engine != VMM_ENGINE_AUTO && vmm->options.engine != engines[i].name)
+            continue;
+        vmm->engine = engines[i].ops;
+        if (!vmm->engine->probe || vmm->engine->probe(vmm) == 0)
+            return 0;
+        vmm->engine->reap(vmm);
+    }
+    return -ENODEV;
 }
 
 struct vmm *vmm_new(const struct vmm_options *options, int *status)
@@ -26,6 +41,7 @@ struct vmm *vmm_new(const struct vmm_options *options, int *status)
         return NULL;
     }
     vmm->options = *options;
+    vmm->kvm_fd = vmm->machine_fd = -1;
     pthread_mutex_init(&vmm->callback_lock, NULL);
     pthread_mutex_init(&vmm->device_lock, NULL);
     pthread_mutex_init(&vmm->end_lock, NULL);

@@ -235,6 +235,8 @@ static void ring_for_ever(struct player *p)
 
 static void half_a_word(struct player *p)
 {
+    if (p->mine->doorbell_fd < 0)
+        __asm__ volatile("outb %%al, %0" : : "N"((uint8_t)ABI_PORT_DOORBELL));
     system_call(SYS_WRITE, p->mine->doorbell_fd, &p->sq_tail, 1);
     loop(p);
 }
@@ -244,6 +246,40 @@ static void no_word(struct player *p)
 {
     system_call(SYS_WRITE, p->mine->doorbell_fd, &p->sq_tail, 0);
     loop(p);
+}
+
+/* A port that only listens. */
+static void port_in(struct player *p)
+{
+    uint32_t word;
+    __asm__ volatile("inl %1, %0" : "=a"(word) : "N"((uint8_t)ABI_PORT_DOORBELL));
+    loop(p);
+}
+
+static void halt(struct player *p)
+{
+    __asm__ volatile("hlt");
+    loop(p);
+}
+
+/* One byte at the address that the job names. */
+static void touch(struct player *p)
+{
+    size_t root = tree_root(&p->job);
+    volatile char *byte = (volatile char *)tree_get_u64(&p->job, root, "address", 0);
+    char old = *byte;
+
+    if (tree_get_bool(&p->job, root, "write", false))
+        *byte = old;
+}
+
+static void use_avx(struct player *p)
+{
+    (void)p;
+    __asm__ volatile("vpxor %%ymm0, %%ymm0, %%ymm0\n\tvpaddd %%ymm0, %%ymm0, %%ymm1\n\tvzeroupper"
+                     :
+                     :
+                     : "xmm0", "xmm1");
 }
 
 static void nothing(struct player *p)
@@ -297,6 +333,10 @@ static const struct {
     {"bad-tail",       lie_about_tail       },
     {"garbage-record", garbage_record       },
     {"ring-for-ever",  ring_for_ever        },
+    {"port-in",        port_in              },
+    {"halt",           halt                 },
+    {"touch",          touch                },
+    {"avx",            use_avx              },
     {"half-a-word",    half_a_word          },
     {"no-word",        no_word              },
     {"doorbells",      many_doorbells       },
