@@ -5,6 +5,7 @@
 extern const struct fmt_driver fmt_raw_driver;
 extern const struct fmt_driver fmt_parallels_driver;
 extern const struct fmt_driver fmt_qcow_driver;
+extern const struct fmt_driver fmt_qcow2_driver;
 extern const struct fmt_driver fmt_qed_driver;
 extern const struct fmt_driver fmt_vdi_driver;
 extern const struct fmt_driver fmt_vhdx_driver;
@@ -16,6 +17,7 @@ const struct fmt_driver *const fmt_drivers[] = {
     &fmt_raw_driver,
     &fmt_parallels_driver,
     &fmt_qcow_driver,
+    &fmt_qcow2_driver,
     &fmt_qed_driver,
     &fmt_vdi_driver,
     &fmt_vhdx_driver,

@@ -255,11 +255,19 @@ static void error_keep(Session *session, GError *error)
 /* Lines that the reference prints while it works: shown at once, before any answer. */
 static void message_show(const Session *session, const struct tree *tree)
 {
-    static const char *const prefixes[] = {"qemu-img: ", "qemu-img: warning: ", ""};
+    static const struct {
+        const char *before, *after;
+    } frames[] = {
+        {"qemu-img: ",          "\n"},
+        {"qemu-img: warning: ", "\n"},
+        {"",                    "\n"},
+        {"",                    ""  },
+    };
     uint64_t kind = tree_get_u64(tree, tree_root(tree), "message", 0);
     g_autofree char *text = error_frame_text(tree, tree_root(tree), session->reference_text);
 
-    fprintf(stderr, "%s%s\n", prefixes[kind < G_N_ELEMENTS(prefixes) ? kind : 0], text);
+    size_t frame = kind < G_N_ELEMENTS(frames) ? kind : 0;
+    fprintf(stderr, "%s%s%s", frames[frame].before, text, frames[frame].after);
 }
 
 static int on_record(void *ctx, enum abi_record kind, const struct tree *tree)

@@ -6,7 +6,8 @@ enum { DIRTY_WORD_BITS = 64 };
 
 int fmt_cache_init(struct fmt_cache *cache, struct fmt_env *env, uint32_t device, uint32_t pages)
 {
-    *cache = (struct fmt_cache){.env = env, .device = device, .pages = pages};
+    *cache = (struct fmt_cache){
+        .env = env, .device = device, .pages = pages, .zero_off = UINT64_MAX};
     cache->page = fmt_alloc(env, pages * sizeof(*cache->page));
     return cache->page ? 0 : -FMT_ENOMEM;
 }
@@ -27,10 +28,12 @@ static int page_write_back(struct fmt_cache *cache, struct fmt_cache_page *page)
             to++;
         if (to > from) {
             size_t at = (size_t)from * FMT_CACHE_SECTOR_BYTES;
-            int r = io_write(cache->env, cache->device, page->offset + at, page->bytes + at,
-                             (size_t)(to - from) * FMT_CACHE_SECTOR_BYTES);
+            size_t length = (size_t)(to - from) * FMT_CACHE_SECTOR_BYTES;
+            int r = io_write(cache->env, cache->device, page->offset + at, page->bytes + at, length);
             if (r < 0)
                 return r;
+            if (cache->zero_off < page->offset + at + length)
+                cache->zero_off = page->offset + at + length;
         }
         from = to + 1;
     }
@@ -63,7 +66,10 @@ static int page_load(struct fmt_cache *cache, uint64_t offset, struct fmt_cache_
         page->bytes = fmt_arena_buffer(cache->env->arena, FMT_CACHE_PAGE_BYTES, 4096);
     if (!page->bytes)
         return -FMT_ENOMEM;
-    r = io_read(cache->env, cache->device, offset, page->bytes, FMT_CACHE_PAGE_BYTES);
+    if (offset >= cache->zero_off)
+        memset(page->bytes, 0, FMT_CACHE_PAGE_BYTES);
+    else
+        r = io_read(cache->env, cache->device, offset, page->bytes, FMT_CACHE_PAGE_BYTES);
     if (r < 0)
         return r;
     page->offset = offset;

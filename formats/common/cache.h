@@ -29,6 +29,7 @@ struct fmt_cache {
     uint32_t device;
     uint32_t pages;
     uint64_t clock;
+    uint64_t zero_off; /* from here on the device holds only zeroes; UINT64_MAX: not known */
     struct fmt_cache_page *page;
     struct fmt_cache_page *last; /* the page of the last access */
 };

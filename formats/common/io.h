@@ -55,6 +55,7 @@ enum fmt_message_kind {
     FMT_MESSAGE_ERROR,   /* "qemu-img: TEXT" */
     FMT_MESSAGE_WARNING, /* "qemu-img: warning: TEXT" */
     FMT_MESSAGE_PLAIN,   /* "TEXT" */
+    FMT_MESSAGE_FRAGMENT, /* "TEXT", without an end of line: as the reference prints it */
 };
 
 struct fmt_io_ops {

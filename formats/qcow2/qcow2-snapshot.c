@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* qcow2: the table of internal snapshots. */
+#include "qcow2.h"
+
+enum {
+    HEAD_BYTES = 40,
+    ENTRY_ALIGN_BYTES = 8,
+    EXTRA_KNOWN_BYTES = 24, /* VM state size, disk size, instruction count */
+};
+
+/* Reading the table from its start on. */
+struct cursor {
+    struct fmt_cache *cache;
+    uint64_t off;
+};
+
+static int take(struct cursor *at, void *to, size_t length)
+{
+    if (!io_range_ok(at->off, length))
+        return -FMT_EIO;
+    int r = fmt_cache_read(at->cache, at->off, to, length);
+    at->off += length;
+    return r;
+}
+
+/* A text of the entry: it ends at the first NUL. */
+static int text_take(struct fmt_env *env, struct cursor *at, size_t length, struct fmt_bytes *text)
+{
+    char *data = fmt_arena_buffer(env->arena, length + 1, 1);
+
+    if (!data)
+        return -FMT_ENOMEM;
+    int r = take(at, data, length);
+    data[length] = '\0';
+    *text = fmt_bytes_of(data);
+    return r;
+}
+
+/* The fields that later versions added. */
+static int extra_take(struct cursor *at, uint32_t bytes, struct fmt_snapshot *facts)
+{
+    uint8_t extra[EXTRA_KNOWN_BYTES];
+    size_t known = (size_t)min_u64(bytes, sizeof(extra));
+
+    int r = take(at, extra, known);
+    at->off += bytes - known;
+    if (r < 0)
+        return r;
+    if (bytes >= 8)
+        facts->vm_state_bytes = be64_load(extra);
+    if (bytes >= 16)
+        facts->virtual_bytes = be64_load(extra + 8);
+    facts->icount = bytes >= 24 ? (int64_t)be64_load(extra + 16) : -1;
+    return 0;
+}
+
+static int entry_read(struct fmt_image *image, struct cursor *at, uint32_t index,
+                      struct qcow2_snapshot *snapshot)
+{
+    uint8_t head[HEAD_BYTES];
+
+    at->off = round_up_u64(at->off, ENTRY_ALIGN_BYTES);
+    int r = take(at, head, sizeof(head));
+    if (r < 0)
+        return r;
+    uint32_t extra_bytes = be32_load(head + 36);
+    *snapshot = (struct qcow2_snapshot){
+        .l1_off = be64_load(head),
+        .l1_entries = be32_load(head + 8),
+        .facts = {.date_seconds = be32_load(head + 16),
+                  .date_nanoseconds = be32_load(head + 20),
+                  .vm_clock_nanoseconds = be64_load(head + 24),
+                  .vm_state_bytes = be32_load(head + 32),
+                  .virtual_bytes = image->facts.virtual_bytes},
+    };
+    if (extra_bytes > QCOW2_SNAPSHOT_EXTRA_BYTES_MAX) {
+        fmt_fail(image->env, FMT_EFBIG, FMT_ERR_QCOW2_SNAPSHOT_EXTRA, FMT_NUM(index));
+        return fmt_fail(image->env, FMT_EFBIG, FMT_ERR_QCOW2_SNAPSHOT_EXTRA_HINT);
+    }
+    r = extra_take(at, extra_bytes, &snapshot->facts);
+    if (r == 0)
+        r = text_take(image->env, at, be16_load(head + 12), &snapshot->facts.id);
+    if (r == 0)
+        r = text_take(image->env, at, be16_load(head + 14), &snapshot->facts.name);
+    return r;
+}
+
+int qcow2_snapshots_read(struct fmt_image *image)
+{
+    struct qcow2_state *state = image->state;
+    const struct qcow2_header *h = &state->header;
+    struct fmt_env *env = image->env;
+    struct cursor at = {&state->tables, h->snapshots_off};
+
+    if (h->snapshot_count == 0)
+        return 0;
+    state->snapshot = fmt_alloc(env, h->snapshot_count * sizeof(*state->snapshot));
+    if (!state->snapshot)
+        return -FMT_ENOMEM;
+    for (uint32_t i = 0; i < h->snapshot_count; i++) {
+        int r = entry_read(image, &at, i, &state->snapshot[i]);
+        if (r < 0)
+            return env->error->frames
+                       ? r
+                       : fmt_fail(env, -r, FMT_ERR_QCOW2_SNAPSHOTS_READ, FMT_NUM(-r));
+        if (at.off - h->snapshots_off > QCOW2_SNAPSHOTS_BYTES_MAX) {
+            fmt_fail(env, FMT_EFBIG, FMT_ERR_QCOW2_SNAPSHOTS_BIG);
+            return fmt_fail(env, FMT_EFBIG, FMT_ERR_QCOW2_SNAPSHOTS_BIG_HINT,
+                            FMT_NUM(h->snapshot_count - i));
+        }
+    }
+    image->facts.snapshot_count = h->snapshot_count;
+    return 0;
+}
+
+int qcow2_snapshot_get(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out)
+{
+    const struct qcow2_state *state = image->state;
+    *out = state->snapshot[index].facts;
+    return 0;
+}
