@@ -23,7 +23,7 @@ struct guest {
     struct fmt_error error;
     struct fmt_env env; /* what drivers get: its io calls end in io.c */
     struct guest_device *device;
-    uint32_t device_room;
+    uint32_t device_count; /* entries of it that are made */
     struct tree_writer record; /* the one record in the making; its room is kept */
     struct tree job;
 };

@@ -10,25 +10,14 @@ struct guest_device {
     bool known;
 };
 
-enum { DEVICES_ROOM_MIN = 16 };
-
-/* The device's entry; the table grows as references are opened. NULL: out of memory. */
+/* The device's entry; NULL: no device can have that number. Entries are made when they are first
+ * asked for; their room was taken at the start, since memory taken later may be given back. */
 static struct guest_device *device_entry(struct guest *g, uint32_t device)
 {
     if (device >= ABI_DEVICES_MAX)
         return NULL;
-    if (device >= g->device_room) {
-        uint32_t room = g->device_room ? g->device_room : DEVICES_ROOM_MIN;
-        while (room <= device)
-            room *= 2;
-        struct guest_device *table = fmt_arena_alloc(&g->arena, room * sizeof(*table));
-        if (!table)
-            return NULL;
-        if (g->device_room)
-            memcpy(table, g->device, g->device_room * sizeof(*table));
-        g->device = table;
-        g->device_room = room;
-    }
+    for (; g->device_count <= device; g->device_count++)
+        g->device[g->device_count] = (struct guest_device){.known = false};
     return &g->device[device];
 }
 
@@ -285,6 +274,9 @@ int guest_io_init(struct guest *g)
 
     g->env =
         (struct fmt_env){.io = &guest_io_ops, .io_ctx = g, .arena = &g->arena, .error = &g->error};
+    g->device = fmt_arena_buffer(&g->arena, ABI_DEVICES_MAX * sizeof(*g->device), 64);
+    if (!g->device)
+        return -FMT_ENOMEM;
     for (uint32_t i = 0; i < g->boot->device_count; i++) {
         struct guest_device *entry = device_entry(g, i);
         if (!entry)
