@@ -6,8 +6,8 @@ enum { DIRTY_WORD_BITS = 64 };
 
 int fmt_cache_init(struct fmt_cache *cache, struct fmt_env *env, uint32_t device, uint32_t pages)
 {
-    *cache = (struct fmt_cache){
-        .env = env, .device = device, .pages = pages, .zero_off = UINT64_MAX};
+    *cache =
+        (struct fmt_cache){.env = env, .device = device, .pages = pages, .zero_off = UINT64_MAX};
     cache->page = fmt_alloc(env, pages * sizeof(*cache->page));
     return cache->page ? 0 : -FMT_ENOMEM;
 }
@@ -29,7 +29,8 @@ static int page_write_back(struct fmt_cache *cache, struct fmt_cache_page *page)
         if (to > from) {
             size_t at = (size_t)from * FMT_CACHE_SECTOR_BYTES;
             size_t length = (size_t)(to - from) * FMT_CACHE_SECTOR_BYTES;
-            int r = io_write(cache->env, cache->device, page->offset + at, page->bytes + at, length);
+            int r =
+                io_write(cache->env, cache->device, page->offset + at, page->bytes + at, length);
             if (r < 0)
                 return r;
             if (cache->zero_off < page->offset + at + length)

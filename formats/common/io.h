@@ -52,9 +52,9 @@ struct fmt_run {
 
 /* What is told at once, beside the operation's answer, on standard error. */
 enum fmt_message_kind {
-    FMT_MESSAGE_ERROR,   /* "qemu-img: TEXT" */
-    FMT_MESSAGE_WARNING, /* "qemu-img: warning: TEXT" */
-    FMT_MESSAGE_PLAIN,   /* "TEXT" */
+    FMT_MESSAGE_ERROR,    /* "qemu-img: TEXT" */
+    FMT_MESSAGE_WARNING,  /* "qemu-img: warning: TEXT" */
+    FMT_MESSAGE_PLAIN,    /* "TEXT" */
     FMT_MESSAGE_FRAGMENT, /* "TEXT", without an end of line: as the reference prints it */
 };
 

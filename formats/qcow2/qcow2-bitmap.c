@@ -161,8 +161,7 @@ static bool name_enter(const struct qcow2_state *state, struct names *names, uin
 static uint64_t clusters_needed(const struct fmt_image *image, const struct qcow2_bitmap *bitmap)
 {
     const struct qcow2_state *state = image->state;
-    uint64_t bits =
-        div_up_u64(image->facts.virtual_bytes, UINT64_C(1) << bitmap->granularity_bits);
+    uint64_t bits = div_up_u64(image->facts.virtual_bytes, UINT64_C(1) << bitmap->granularity_bits);
     return div_up_u64(div_up_u64(bits, WORD_BITS) * (WORD_BITS / 8), state->cluster_bytes);
 }
 
@@ -179,9 +178,8 @@ static int table_check(struct fmt_image *image, const struct qcow2_bitmap *bitma
     for (uint32_t i = 0; r == 0 && i < bitmap->table_entries; i++) {
         r = fmt_cache_be64(&state->tables, bitmap->table_off + i * UINT64_C(8), &entry);
         uint64_t off = entry & TABLE_ENTRY_OFFSET;
-        if (r == 0 &&
-            (entry & TABLE_ENTRY_RESERVED ||
-             (off && (entry & TABLE_ENTRY_ALL_ONES || off % state->cluster_bytes != 0))))
+        if (r == 0 && (entry & TABLE_ENTRY_RESERVED ||
+                       (off && (entry & TABLE_ENTRY_ALL_ONES || off % state->cluster_bytes != 0))))
             r = -FMT_EINVAL;
     }
     if (r < 0)

@@ -293,10 +293,10 @@ int qcow2_create(struct fmt_env *env, const struct fmt_create *create)
 {
     struct plan plan = {
         .create = create,
-        .file = {env, create->device, &plan.state},
-        .texts = {.backing_name = create->backing_name,
-                  .backing_format = create->backing_format,
-                  .data_file = fmt_option_text(create->options, "data_file")},
+        .file = {env,                                      create->device, &plan.state},
+        .texts = { .backing_name = create->backing_name,
+                 .backing_format = create->backing_format,
+                 .data_file = fmt_option_text(create->options,            "data_file")},
     };
 
     int r = data_file_make(&plan);

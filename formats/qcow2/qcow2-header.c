@@ -142,21 +142,17 @@ static int tables_check(struct fmt_image *image)
     struct fmt_env *env = image->env;
     bool check = image->flags & FMT_OPEN_CHECK;
     const struct table_rule refcounts = {
-        h->refcount_table_off,       h->refcount_table_clusters,
-        state->cluster_bytes,        QCOW2_REFCOUNT_TABLE_BYTES_MAX,
-        FMT_ERR_QCOW2_REFTABLE_SIZE, FMT_ERR_QCOW2_REFTABLE_OFFSET};
+        h->refcount_table_off,          h->refcount_table_clusters,  state->cluster_bytes,
+        QCOW2_REFCOUNT_TABLE_BYTES_MAX, FMT_ERR_QCOW2_REFTABLE_SIZE, FMT_ERR_QCOW2_REFTABLE_OFFSET};
     const struct table_rule snapshots = {h->snapshots_off,
                                          h->snapshot_count,
                                          SNAPSHOT_HEAD_BYTES,
                                          (uint64_t)SNAPSHOT_HEAD_BYTES * QCOW2_SNAPSHOTS_MAX,
                                          FMT_ERR_QCOW2_SNAPSHOTS_SIZE,
                                          FMT_ERR_QCOW2_SNAPSHOTS_OFFSET};
-    const struct table_rule l1 = {h->l1_off,
-                                  h->l1_entries,
-                                  QCOW2_ENTRY_BYTES,
-                                  QCOW2_L1_BYTES_MAX,
-                                  FMT_ERR_QCOW2_L1_SIZE,
-                                  FMT_ERR_QCOW2_L1_OFFSET};
+    const struct table_rule l1 = {
+        h->l1_off,          h->l1_entries,         QCOW2_ENTRY_BYTES,
+        QCOW2_L1_BYTES_MAX, FMT_ERR_QCOW2_L1_SIZE, FMT_ERR_QCOW2_L1_OFFSET};
 
     if (h->refcount_table_clusters == 0 && !check)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_NO_REFTABLE);

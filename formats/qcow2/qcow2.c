@@ -65,8 +65,7 @@ static int backing_read(struct fmt_image *image)
 
     if (h->backing_off == 0)
         return 0;
-    if (h->backing_bytes >
-        min_u64(QCOW2_BACKING_BYTES_MAX, state->cluster_bytes - h->backing_off))
+    if (h->backing_bytes > min_u64(QCOW2_BACKING_BYTES_MAX, state->cluster_bytes - h->backing_off))
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_BACKING_LONG);
     char *name = fmt_alloc(env, (uint64_t)h->backing_bytes + 1);
     if (!name)
