@@ -3,6 +3,15 @@
 #include "image.h"
 
 extern const struct fmt_driver fmt_raw_driver;
+extern const struct fmt_driver fmt_blkdebug_driver;
+extern const struct fmt_driver fmt_compress_driver;
+extern const struct fmt_driver fmt_file_driver;
+extern const struct fmt_driver fmt_host_cdrom_driver;
+extern const struct fmt_driver fmt_host_device_driver;
+extern const struct fmt_driver fmt_null_aio_driver;
+extern const struct fmt_driver fmt_null_co_driver;
+extern const struct fmt_driver fmt_preallocate_driver;
+extern const struct fmt_driver fmt_throttle_driver;
 extern const struct fmt_driver fmt_parallels_driver;
 extern const struct fmt_driver fmt_qcow_driver;
 extern const struct fmt_driver fmt_qcow2_driver;
@@ -22,6 +31,15 @@ const struct fmt_driver *const fmt_drivers[] = {
     &fmt_vdi_driver,
     &fmt_vhdx_driver,
     &fmt_vpc_driver,
+    &fmt_blkdebug_driver,
+    &fmt_compress_driver,
+    &fmt_file_driver,
+    &fmt_host_cdrom_driver,
+    &fmt_host_device_driver,
+    &fmt_null_aio_driver,
+    &fmt_null_co_driver,
+    &fmt_preallocate_driver,
+    &fmt_throttle_driver,
     NULL,
 };
 /* clang-format on */

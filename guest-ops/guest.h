@@ -11,6 +11,7 @@
 #include "image.h"
 
 struct guest_device; /* io.c */
+struct guest_layer;  /* layer.c */
 
 struct guest {
     const struct abi_boot *boot;
@@ -24,6 +25,8 @@ struct guest {
     struct fmt_env env; /* what drivers get: its io calls end in io.c */
     struct guest_device *device;
     uint32_t device_count; /* entries of it that are made */
+    struct guest_layer *layers;
+    unsigned layer_depth;      /* layers being opened, one inside the other */
     struct tree_writer record; /* the one record in the making; its room is kept */
     struct tree job;
 };
@@ -44,6 +47,18 @@ int ring_call(struct guest *g, const struct abi_request *request,
 /* Fill g->env with io calls on the ring, and the table of the devices known at boot. Returns 0 or
  * -FMT_ENOMEM. */
 int guest_io_init(struct guest *g);
+
+/* ---- layer.c ---- */
+
+/* Device numbers from here on are images, numbered by the host. */
+enum { LAYER_DEVICE_FIRST = ABI_DEVICES_MAX };
+
+/* Let the opened image (its chain too) be read as a device. Returns 0 or -FMT_ENOMEM, recorded. */
+int layer_add(struct guest *g, uint32_t device, struct fmt_image *image);
+/* The image behind the device number; NULL: a file of the host. */
+struct fmt_image *layer_find(const struct guest *g, uint32_t device);
+/* Bytes of the image and its backing files; zeroes past its end. */
+int layer_read(struct guest *g, uint32_t device, uint64_t offset, void *buffer, size_t length);
 
 /* ---- report.c ---- */
 
@@ -67,7 +82,10 @@ struct guest_node {
     struct fmt_bytes filename;
     uint32_t device;
     struct fmt_options options;
-    bool no_backing; /* "backing": null was asked for */
+    struct fmt_bytes fault;  /* what the host found wrong, to be told once the image is open */
+    bool no_backing;         /* "backing": null was asked for */
+    const struct tree *tree; /* where the node stands */
+    size_t file;             /* the position in it of the node below; 0: a file of the host */
 };
 
 /* Read the node in the members of @tree at @position. Returns 0 or a negative errno, recorded. */

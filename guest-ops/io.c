@@ -59,6 +59,8 @@ static int guest_read(void *ctx, uint32_t device, uint64_t offset, void *buffer,
     struct guest_device *entry = device_entry(g, device);
     uint8_t *to = buffer;
 
+    if (device >= LAYER_DEVICE_FIRST)
+        return layer_read(g, device, offset, buffer, length);
     if (entry && entry->known && preloaded_read(&entry->facts, offset, buffer, length))
         return 0;
     while (length > 0) {
@@ -162,7 +164,12 @@ static int guest_flush(void *ctx, uint32_t device)
 static int guest_facts(void *ctx, uint32_t device, struct fmt_device *facts)
 {
     struct guest_device *entry = device_known(ctx, device);
+    const struct fmt_image *layer = layer_find(ctx, device);
 
+    if (layer)
+        *facts = (struct fmt_device){.size_bytes = layer->facts.virtual_bytes};
+    if (layer)
+        return 0;
     if (!entry)
         return -FMT_EINVAL;
     *facts = (struct fmt_device){
@@ -189,6 +196,11 @@ static int guest_extents(void *ctx, uint32_t device, uint64_t offset, uint64_t l
                                   .arg = (uint32_t)room,
                                   .addr = (uint64_t)(uintptr_t)extent};
 
+    if (device >= LAYER_DEVICE_FIRST) {
+        *count = 1;
+        runs[0] = (struct fmt_run){.length = length};
+        return 0;
+    }
     int r = ring_call(g, &request, &done);
     if (r < 0)
         return r;

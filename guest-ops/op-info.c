@@ -41,6 +41,23 @@ static const struct fmt_info_ops tree_sink = {
     .end = sink_end,
 };
 
+/* The image whose cluster size and dirty flag the image shows; NULL: those of a plain file. */
+static const struct fmt_image *facts_source(const struct guest *g, const struct fmt_image *image)
+{
+    while (image && image->driver->passes_facts)
+        image = layer_find(g, image->device);
+    return image;
+}
+
+static void put_passed_facts(struct guest *g, struct tree_writer *w, const struct fmt_image *image)
+{
+    const struct fmt_image *source = facts_source(g, image);
+
+    tree_put_u64(w, "cluster-bytes", source ? source->facts.cluster_bytes : 0);
+    tree_put_bool(w, "dirty", source && source->facts.dirty);
+    tree_put_bool(w, "no-dirty-flag", source && source->driver->no_dirty_flag);
+}
+
 static void put_facts(struct tree_writer *w, const struct fmt_image *image)
 {
     const struct fmt_facts *facts = &image->facts;
@@ -48,16 +65,27 @@ static void put_facts(struct tree_writer *w, const struct fmt_image *image)
     tree_put_str(w, "format", image->driver->name);
     tree_put_u64(w, "device", image->device);
     tree_put_u64(w, "virtual-bytes", facts->virtual_bytes);
-    tree_put_u64(w, "cluster-bytes", facts->cluster_bytes);
     tree_put_bool(w, "encrypted", facts->encrypted);
     tree_put_bool(w, "compressed", facts->compressed);
-    tree_put_bool(w, "dirty", facts->dirty);
-    tree_put_bool(w, "no-dirty-flag", image->driver->no_dirty_flag);
     if (facts->backing_present)
         tree_put_bytes(w, "backing-name", facts->backing_name.data, facts->backing_name.length);
     if (facts->backing_format.length)
         tree_put_bytes(w, "backing-format", facts->backing_format.data,
                        facts->backing_format.length);
+}
+
+static int put_image(struct guest *g, struct tree_writer *w, struct fmt_image *image);
+
+/* An image below or behind another, whole. */
+static int put_inner(struct guest *g, struct tree_writer *w, const char *name,
+                     struct fmt_image *image)
+{
+    if (!image)
+        return 0;
+    tree_dict(w, name);
+    int r = put_image(g, w, image);
+    tree_end(w);
+    return r;
 }
 
 static void put_children(struct tree_writer *w, const struct fmt_image *image)
@@ -94,24 +122,37 @@ static int put_snapshots(struct guest *g, struct tree_writer *w, struct fmt_imag
     return 0;
 }
 
+static int put_specific(struct tree_writer *w, struct fmt_image *image)
+{
+    struct fmt_info out = {&tree_sink, w};
+
+    if (!image->driver->has_format_specific)
+        return 0;
+    tree_dict(w, "specific");
+    int r = fmt_image_info(image, &out);
+    tree_end(w);
+    return r;
+}
+
+static int put_image(struct guest *g, struct tree_writer *w, struct fmt_image *image)
+{
+    put_facts(w, image);
+    put_passed_facts(g, w, image);
+    put_children(w, image);
+    int r = put_inner(g, w, "backing-image", image->backing);
+    if (r == 0)
+        r = put_inner(g, w, "file-image", layer_find(g, image->device));
+    if (r == 0)
+        r = put_snapshots(g, w, image);
+    return r < 0 ? r : put_specific(w, image);
+}
+
 static int report_image(struct guest *g, struct fmt_image *image)
 {
     struct tree_writer *w = report_begin(g);
 
-    put_facts(w, image);
-    put_children(w, image);
-    int r = put_snapshots(g, w, image);
-    if (r < 0)
-        return r;
-    if (image->driver->has_format_specific) {
-        struct fmt_info out = {&tree_sink, w};
-        tree_dict(w, "specific");
-        r = fmt_image_info(image, &out);
-        if (r < 0)
-            return r;
-        tree_end(w);
-    }
-    return report_send(g, w, ABI_RECORD_STEP);
+    int r = put_image(g, w, image);
+    return r < 0 ? r : report_send(g, w, ABI_RECORD_STEP);
 }
 
 int op_info(struct guest *g)

@@ -2,7 +2,24 @@
 /* Opening images and their backing chains; the host resolves every name. */
 #include "guest.h"
 
-enum { CHAIN_DEPTH_MAX = 4096 };
+enum { CHAIN_DEPTH_MAX = 4096, LAYER_DEPTH_MAX = 64 };
+
+/* Open the node below, an image itself, so that it can be read as a file. */
+static int layer_open(struct guest *g, const struct guest_node *node)
+{
+    struct fmt_image *image = NULL;
+    struct guest_node below;
+    int r = 0;
+
+    if (++g->layer_depth > LAYER_DEPTH_MAX)
+        r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
+    if (r == 0)
+        r = node_read(g, node->tree, node->file, &below);
+    if (r == 0)
+        r = guest_chain_open(g, &below, 0, &image);
+    g->layer_depth--;
+    return r < 0 ? r : layer_add(g, node->device, image);
+}
 
 int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t flags,
                      struct fmt_image **image)
@@ -12,24 +29,30 @@ int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t fl
                                   .filename = node->filename,
                                   .options = &node->options};
 
+    int r = node->file ? layer_open(g, node) : 0;
+    if (r < 0)
+        return r;
     if (node->driver.length) {
         spec.driver = fmt_driver_find(node->driver);
         if (!spec.driver)
             return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_UNKNOWN_DRIVER, FMT_STR(node->driver));
     }
-    return fmt_image_open(&g->env, &spec, image);
+    r = fmt_image_open(&g->env, &spec, image);
+    if (r == 0 && node->fault.length)
+        r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_NODE, FMT_STR(node->fault));
+    return r;
 }
 
 /* The answer, copied out of the record's room, as a node. */
 static int reference_answer(struct guest *g, const struct tree_writer *w,
                             const struct abi_completion *done, struct guest_node *node)
 {
-    struct tree answer;
     void *copy = done->value2 ? fmt_arena_copy(&g->arena, w->data, done->value2) : NULL;
+    struct tree *answer = copy ? fmt_alloc(&g->env, sizeof(*answer)) : NULL;
 
     *node = (struct guest_node){0};
-    if (copy && tree_check(&answer, copy, done->value2) == 0) {
-        int r = node_read(g, &answer, tree_root(&answer), node);
+    if (answer && tree_check(answer, copy, done->value2) == 0) {
+        int r = node_read(g, answer, tree_root(answer), node);
         if (r < 0)
             return r;
     }

@@ -11,6 +11,7 @@
 #include "lib/name.h"
 #include "lib/node.h"
 #include "lib/option-tables.h"
+#include "node-open.h"
 #include "tree-value.h"
 
 enum { CREATE_MEMORY_BYTES = 128 << 20 };

@@ -6,6 +6,7 @@
 #include "lib/json-print.h"
 #include "lib/name.h"
 #include "lib/node.h"
+#include "node-open.h"
 #include "tree-value.h"
 
 enum {
@@ -14,10 +15,10 @@ enum {
 };
 
 typedef struct InfoRun {
-    Value *images;     /* list of info values, the top image first */
-    GHashTable *names; /* of the images seen: a name that comes again is a loop */
-    bool force_share;
-    char *complete; /* an error text that stands alone: no "Could not open" before it */
+    Value *images;        /* list of info values, the top image first */
+    GHashTable *names;    /* of the images seen: a name that comes again is a loop */
+    uint32_t last_device; /* the last image's file: who names the next link */
+    char *complete;       /* an error text that stands alone: no "Could not open" before it */
 } InfoRun;
 
 static bool info_record(void *ctx, Session *session, enum abi_record kind, const struct tree *tree,
@@ -27,6 +28,7 @@ static bool info_record(void *ctx, Session *session, enum abi_record kind, const
 
     (void)kind;
     (void)error;
+    run->last_device = (uint32_t)tree_get_u64(tree, tree_root(tree), "device", UINT32_MAX);
     value_list_append(run->images, info_node_new(session, tree));
     return true;
 }
@@ -37,6 +39,8 @@ static bool info_reference(void *ctx, Session *session, const struct tree *refer
 {
     InfoRun *run = ctx;
     size_t count = value_list_length(run->images);
+    if (tree_get_u64(reference, tree_root(reference), "device", UINT32_MAX) != run->last_device)
+        return session_backing_open(session, reference, device, reply, status, error);
     const Value *last = count ? value_list_at(run->images, count - 1) : NULL;
     const char *full = value_dict_get_string(last, "full-backing-filename");
 
@@ -104,7 +108,7 @@ void command_info(const CommandLine *line, Report *report)
     const char *name = command_line_operand(line, 0);
     g_autoptr(Value) images = value_new_list();
     g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    InfoRun run = {.images = images, .names = names};
+    InfoRun run = {.images = images, .names = names, .last_device = UINT32_MAX - 1};
     GError *error = NULL;
     g_autoptr(Value) node =
         node_from_argument(name, command_line_has(line, COMMAND_OPTION_IMAGE_OPTS),

@@ -2,11 +2,23 @@
 /* From records to info values; see info-node.h. */
 #include "info-node.h"
 
+#include "lib/drivers.h"
 #include "lib/name.h"
 #include "tree-value.h"
 
 /* QEMU counts files in sectors. */
 enum { SECTOR_BYTES = 512 };
+
+/* One image of a record: where its facts stand. */
+typedef struct ImageFacts {
+    const Session *session;
+    const struct tree *tree;
+    size_t position;
+    uint32_t device;
+    char *format;
+} ImageFacts;
+
+static Value *image_info(const Session *session, const struct tree *tree, size_t position);
 
 /* A file as a node of its own: {filename, format, sizes, empty "format-specific"}. */
 static Value *file_info(const Session *session, uint32_t device)
@@ -41,46 +53,72 @@ static void child_append(Value *children, const char *name, Value *info)
     value_list_append(children, child);
 }
 
-/* The image's files. Further files come before "file": QEMU puts new children first. */
-static Value *children_new(const Session *session, const struct tree *record, uint32_t device)
+/* A child that is an image itself, if the record has it. */
+static bool inner_append(Value *children, const ImageFacts *image, const char *key,
+                         const char *name)
+{
+    struct tree_item item;
+
+    if (!tree_find(image->tree, image->position, key, &item) || item.type != TREE_DICT)
+        return false;
+    child_append(children, name, image_info(image->session, image->tree, item.inside));
+    return true;
+}
+
+/* Has the image no file that is a node of its own? */
+static bool is_leaf(const ImageFacts *image)
+{
+    const Driver *driver = image->format ? driver_find(image->format) : NULL;
+    return driver && driver_is_protocol(driver);
+}
+
+/* The image's files. The latest comes first: QEMU puts new children before the others. */
+static Value *children_new(const ImageFacts *image)
 {
     Value *children = value_new_list();
     struct tree_item list, item;
 
-    if (tree_find(record, tree_root(record), "children", &list) && list.type == TREE_LIST) {
+    inner_append(children, image, "backing-image", "backing");
+    if (tree_find(image->tree, image->position, "children", &list) && list.type == TREE_LIST) {
         size_t position = list.inside;
-        while (tree_next(record, &position, &item)) {
-            g_autofree char *name = tree_dup_text(record, item.inside, "name");
-            uint32_t number = (uint32_t)tree_get_u64(record, item.inside, "device", UINT32_MAX);
-            child_append(children, name ? name : "", file_info(session, number));
+        while (tree_next(image->tree, &position, &item)) {
+            g_autofree char *name = tree_dup_text(image->tree, item.inside, "name");
+            uint32_t number =
+                (uint32_t)tree_get_u64(image->tree, item.inside, "device", UINT32_MAX);
+            child_append(children, name ? name : "", file_info(image->session, number));
         }
     }
-    child_append(children, "file", file_info(session, device));
+    if (!inner_append(children, image, "file-image", "file") && !is_leaf(image))
+        child_append(children, "file", file_info(image->session, image->device));
     return children;
 }
 
-/* The space that the image's own files take. */
-static int64_t actual_bytes(const Session *session, const struct tree *record, uint32_t device)
+/* The space that the image's own files take; -1: not known. */
+static int64_t actual_bytes(const ImageFacts *image, const Value *children)
 {
     struct vmm_device_facts facts;
-    struct tree_item list, item;
-    int64_t sum = session_file_facts(session, device, &facts) ? (int64_t)facts.allocated_bytes : 0;
+    int64_t sum = 0;
 
-    if (tree_find(record, tree_root(record), "children", &list) && list.type == TREE_LIST) {
-        size_t position = list.inside;
-        while (tree_next(record, &position, &item)) {
-            uint32_t number = (uint32_t)tree_get_u64(record, item.inside, "device", UINT32_MAX);
-            if (session_file_facts(session, number, &facts))
-                sum += (int64_t)facts.allocated_bytes;
-        }
+    if (is_leaf(image))
+        return session_file_facts(image->session, image->device, &facts)
+                   ? (int64_t)facts.allocated_bytes
+                   : 0;
+    for (size_t i = 0; i < value_list_length(children); i++) {
+        const Value *child = value_list_at(children, i);
+        if (g_strcmp0(value_dict_get_string(child, "name"), "backing") == 0)
+            continue;
+        const Value *bytes = value_dict_get(value_dict_get(child, "info"), "actual-size");
+        if (!bytes)
+            return -1;
+        sum += value_int(bytes, 0);
     }
     return sum;
 }
 
-static void put_backing(Value *info, const struct tree *record, const char *filename)
+static void put_backing(Value *info, const ImageFacts *image, const char *filename)
 {
-    g_autofree char *name = tree_dup_text(record, tree_root(record), "backing-name");
-    g_autofree char *format = tree_dup_text(record, tree_root(record), "backing-format");
+    g_autofree char *name = tree_dup_text(image->tree, image->position, "backing-name");
+    g_autofree char *format = tree_dup_text(image->tree, image->position, "backing-format");
 
     if (!name || !*name)
         return;
@@ -122,11 +160,11 @@ static Value *snapshot_info(const Value *facts)
     return info;
 }
 
-static void put_snapshots(Value *info, const struct tree *record)
+static void put_snapshots(Value *info, const struct tree *record, size_t image)
 {
     struct tree_item list, item;
 
-    if (!tree_find(record, tree_root(record), "snapshots", &list) || list.type != TREE_LIST)
+    if (!tree_find(record, image, "snapshots", &list) || list.type != TREE_LIST)
         return;
     Value *snapshots = value_new_list();
     size_t position = list.inside;
@@ -140,41 +178,54 @@ static void put_snapshots(Value *info, const struct tree *record)
         value_free(snapshots);
 }
 
-static void put_specific(Value *info, const struct tree *record, const char *format)
+static void put_specific(Value *info, const ImageFacts *image)
 {
     struct tree_item item;
 
-    if (!tree_find(record, tree_root(record), "specific", &item) || item.type != TREE_DICT)
+    if (!tree_find(image->tree, image->position, "specific", &item) || item.type != TREE_DICT)
         return;
     Value *specific = value_new_dict();
-    value_dict_put_string(specific, "type", format);
-    value_dict_put(specific, "data", value_from_tree(record, &item));
+    value_dict_put_string(specific, "type", image->format);
+    value_dict_put(specific, "data", value_from_tree(image->tree, &item));
     value_dict_put(info, "format-specific", specific);
+}
+
+static Value *image_info(const Session *session, const struct tree *tree, size_t position)
+{
+    g_autofree char *format = tree_dup_text(tree, position, "format");
+    const ImageFacts image = {
+        .session = session,
+        .tree = tree,
+        .position = position,
+        .device = (uint32_t)tree_get_u64(tree, position, "device", UINT32_MAX),
+        .format = format,
+    };
+    g_autofree char *filename = session_image_name(session, image.device, format);
+    uint64_t cluster_bytes = tree_get_u64(tree, position, "cluster-bytes", 0);
+    Value *info = value_new_dict();
+    Value *children = children_new(&image);
+    int64_t actual = actual_bytes(&image, children);
+
+    value_dict_put(info, "children", children);
+    value_dict_put_string(info, "filename", filename);
+    value_dict_put_string(info, "format", format ? format : "");
+    value_dict_put_int(info, "virtual-size",
+                       (int64_t)tree_get_u64(tree, position, "virtual-bytes", 0));
+    if (actual >= 0)
+        value_dict_put_int(info, "actual-size", actual);
+    if (tree_get_bool(tree, position, "encrypted", false))
+        value_dict_put_bool(info, "encrypted", true);
+    if (cluster_bytes)
+        value_dict_put_int(info, "cluster-size", (int64_t)cluster_bytes);
+    if (!tree_get_bool(tree, position, "no-dirty-flag", false))
+        value_dict_put_bool(info, "dirty-flag", tree_get_bool(tree, position, "dirty", false));
+    put_backing(info, &image, filename);
+    put_snapshots(info, tree, position);
+    put_specific(info, &image);
+    return info;
 }
 
 Value *info_node_new(const Session *session, const struct tree *record)
 {
-    size_t root = tree_root(record);
-    uint32_t device = (uint32_t)tree_get_u64(record, root, "device", UINT32_MAX);
-    g_autofree char *format = tree_dup_text(record, root, "format");
-    g_autofree char *filename = session_image_name(session, device, format);
-    uint64_t cluster_bytes = tree_get_u64(record, root, "cluster-bytes", 0);
-    Value *info = value_new_dict();
-
-    value_dict_put(info, "children", children_new(session, record, device));
-    value_dict_put_string(info, "filename", filename);
-    value_dict_put_string(info, "format", format ? format : "");
-    value_dict_put_int(info, "virtual-size",
-                       (int64_t)tree_get_u64(record, root, "virtual-bytes", 0));
-    value_dict_put_int(info, "actual-size", actual_bytes(session, record, device));
-    if (tree_get_bool(record, root, "encrypted", false))
-        value_dict_put_bool(info, "encrypted", true);
-    if (cluster_bytes)
-        value_dict_put_int(info, "cluster-size", (int64_t)cluster_bytes);
-    if (!tree_get_bool(record, root, "no-dirty-flag", false))
-        value_dict_put_bool(info, "dirty-flag", tree_get_bool(record, root, "dirty", false));
-    put_backing(info, record, filename);
-    put_snapshots(info, record);
-    put_specific(info, record, format);
-    return info;
+    return image_info(session, record, tree_root(record));
 }

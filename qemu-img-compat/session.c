@@ -9,16 +9,15 @@
 
 #include "error-text.h"
 #include "file-error.h"
-#include "lib/name.h"
-#include "lib/node-options.h"
+#include "lib/drivers.h"
 #include "lib/node.h"
-#include "lib/opts.h"
 #include "tree-value.h"
 
 struct Session {
     struct vmm *vmm;
     SessionOptions options;
-    GPtrArray *nodes; /* FileNode, by device number */
+    GPtrArray *nodes;  /* FileNode, by device number */
+    GPtrArray *layers; /* FileNode of images below others, by device number - ABI_DEVICES_MAX */
     const SessionHandlers *handlers;
     char *reference_text; /* the host's account of the last failed OPEN */
     GError *error;        /* the first thing that went wrong */
@@ -84,6 +83,7 @@ Session *session_new(const SessionOptions *options, GError **error)
     session->vmm = vmm;
     session->options = *options;
     session->nodes = g_ptr_array_new_with_free_func(node_free);
+    session->layers = g_ptr_array_new_with_free_func(node_free);
     return session;
 }
 
@@ -93,6 +93,7 @@ void session_free(Session *session)
         return;
     vmm_free(session->vmm);
     g_ptr_array_free(session->nodes, TRUE);
+    g_ptr_array_free(session->layers, TRUE);
     g_free(session->reference_text);
     g_clear_error(&session->error);
     g_free(session);
@@ -136,9 +137,18 @@ bool session_file_open(Session *session, const FileOpen *open, uint32_t *device,
     return true;
 }
 
+static FileNode *node_at(const Session *session, uint32_t device)
+{
+    const GPtrArray *nodes = device < ABI_DEVICES_MAX ? session->nodes : session->layers;
+    uint32_t index = device % ABI_DEVICES_MAX;
+
+    return index < nodes->len && device < 2 * ABI_DEVICES_MAX ? g_ptr_array_index(nodes, index)
+                                                              : NULL;
+}
+
 const FileNode *session_file_node(const Session *session, uint32_t device)
 {
-    return device < session->nodes->len ? g_ptr_array_index(session->nodes, device) : NULL;
+    return node_at(session, device);
 }
 
 bool session_file_facts(const Session *session, uint32_t device, struct vmm_device_facts *facts)
@@ -146,66 +156,22 @@ bool session_file_facts(const Session *session, uint32_t device, struct vmm_devi
     return vmm_device_facts(session->vmm, device, facts) == 0;
 }
 
-/* A switch that came as a boolean or as a word. */
-static bool node_flag(const Value *node, const char *key)
+void session_image_set(Session *session, uint32_t device, const Value *node)
 {
-    const Value *value = value_dict_get(node, key);
-    bool flag = value_bool(value, false);
+    FileNode *file = node_at(session, device);
 
-    if (value_string(value))
-        opt_bool_parse(key, value_string(value), &flag, NULL);
-    return flag;
+    value_free(file->image);
+    file->image = value_copy(node);
 }
 
-/* The file below the node, opened. Only files and host devices are lent to the guest. */
-static bool node_file_open(Session *session, const Value *node, bool named_by_user,
-                           uint32_t *device, GError **error)
+uint32_t session_layer_new(Session *session, const Value *node)
 {
-    const Value *file = value_dict_get(node, "file");
-    const char *driver = value_dict_get_string(file, "driver");
-    FileOpen open = {.filename = value_dict_get_string(file, "filename"),
-                     .driver = driver,
-                     .named_by_user = named_by_user,
-                     .force_share = node_flag(node, "force-share")};
-    int status;
+    FileNode *layer = g_new0(FileNode, 1);
 
-    if (!driver || !open.filename ||
-        (strcmp(driver, "file") != 0 && strcmp(driver, "host_device") != 0))
-        return failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet",
-                           driver ? driver : "none");
-    g_autoptr(Value) checked = node_options_typed(file, error);
-    return checked && session_file_open(session, &open, device, &status, error);
-}
-
-Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error)
-{
-    const char *driver = value_dict_get_string(node, "driver");
-    const Value *backing = value_dict_get(node, "backing");
-    g_autoptr(Value) options = NULL;
-    uint32_t device;
-
-    if (!node_file_open(session, node, named_by_user, &device, error))
-        return NULL;
-    options = driver ? node_options_typed(node, error) : value_new_dict();
-    if (!options || !node_options_check(value_dict_get(node, "file"), false, error) ||
-        (driver && !node_options_check(node, false, error)))
-        return NULL;
-    FileNode *opened = g_ptr_array_index(session->nodes, device);
-    opened->image = value_copy(node);
-    Value *description = value_new_dict();
-    if (driver)
-        value_dict_put_string(description, "driver", driver);
-    value_dict_put_string(description, "filename", opened->filename);
-    value_dict_put_int(description, "device", device);
-    if (backing && value_kind(backing) == VALUE_NULL)
-        value_dict_put_bool(description, "no-backing", true);
-    value_dict_put(description, "options", g_steal_pointer(&options));
-    return description;
-}
-
-uint32_t session_description_device(const Value *description)
-{
-    return (uint32_t)value_int(value_dict_get(description, "device"), 0);
+    layer->filename = node_filename(node);
+    layer->driver = driver_find(value_dict_get_string(node, "driver"))->name;
+    g_ptr_array_add(session->layers, layer);
+    return ABI_DEVICES_MAX + session->layers->len - 1;
 }
 
 char *session_image_name(const Session *session, uint32_t device, const char *format)
@@ -218,29 +184,6 @@ char *session_image_name(const Session *session, uint32_t device, const char *fo
     if (format)
         value_dict_put_string(node, "driver", format);
     return node_filename(node);
-}
-
-bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
-                          struct tree_writer *reply, int *status, GError **error)
-{
-    size_t root = tree_root(reference);
-    uint32_t overlay = (uint32_t)tree_get_u64(reference, root, "device", UINT32_MAX);
-    g_autofree char *name = tree_dup_text(reference, root, "name");
-    g_autofree char *format = tree_dup_text(reference, root, "format");
-    g_autofree char *overlay_name = session_image_name(session, overlay, NULL);
-    g_autofree char *full = name_backing_full(overlay_name, name ? name : "", error);
-    g_autoptr(GString) warnings = g_string_new(NULL);
-
-    *status = -EINVAL;
-    if (!full)
-        return *error || failure_set(error, "The backing file has no name");
-    g_autoptr(Value) node = node_from_name(full, format, warnings, error);
-    g_autoptr(Value) description = node ? session_node_open(session, node, false, error) : NULL;
-    if (!description)
-        return false;
-    *device = session_description_device(description);
-    tree_put_members(reply, description);
-    return true;
 }
 
 /* Keep the first error; later ones are its consequences. */

@@ -71,27 +71,16 @@ bool session_file_open(Session *session, const FileOpen *open, uint32_t *device,
 const FileNode *session_file_node(const Session *session, uint32_t device);
 bool session_file_facts(const Session *session, uint32_t device, struct vmm_device_facts *facts);
 
-/*
- * Open the file of a node (see lib/node.h) and describe the node for the guest: a dictionary
- * {driver, filename, device, options}, owned by the caller. NULL with an error set.
- */
-Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error);
-
-/* The device number in such a description. */
-uint32_t session_description_device(const Value *description);
+/* A device number for an image, opened by the guest, that serves as the file of another. */
+uint32_t session_layer_new(Session *session, const Value *node);
+/* Which node (lib/node.h) has the device as its file. */
+void session_image_set(Session *session, uint32_t device, const Value *node);
 
 /*
  * How the image on the device is called, once its format is known: its file's name, or json:{...}.
  * The caller frees it.
  */
 char *session_image_name(const Session *session, uint32_t device, const char *format);
-
-/*
- * A backing file that an image names (a reference of the guest's): resolve, open, describe in
- * @reply. The usual `reference` handler of commands that open whole chains.
- */
-bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
-                          struct tree_writer *reply, int *status, GError **error);
 
 /* Seconds since 1970, or what SOURCE_DATE_EPOCH says: the job's "now", for dates in images. */
 uint64_t session_now(void);

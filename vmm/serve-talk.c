@@ -47,11 +47,14 @@ static int answer_place(struct serve_call *call, uint32_t number, const struct t
     struct vmm_device *device = device_get(call->vmm, number);
     int r = 0;
 
-    if (!device)
+    /* Higher numbers are the guest's own: images that stand for files. */
+    if (!device && number < ABI_DEVICES_MAX)
         return -EBADF;
     call->value = number;
     call->value2 = reply_bytes;
     memcpy(guest_memory(call->vmm, request->addr), reply->data, reply_bytes);
+    if (!device)
+        return request->arg > 0 ? -EBADF : 0;
     if (request->arg > 0) {
         call->vcpu->bytes_read += request->arg;
         r = device_read(call->vmm, device, guest_memory(call->vmm, request->offset2), request->arg,

@@ -275,4 +275,5 @@ FMT_ERROR(PARALLELS_CREATE, ERROR, "Failed to create Parallels image: %e")
 /* guest-ops */
 FMT_ERROR(CREATE_TOO_LARGE, ERROR, "The image size is too large for file format '%s'")
 FMT_ERROR(CREATE_TOO_LARGE_CLUSTER, ERROR, "The image size is too large for file format '%s' (try using a larger cluster size)")
+FMT_ERROR(NODE, ERROR, "%s")
 FMT_ERROR(CHAIN_TOO_DEEP, ERROR, "Backing chain has more than %u images")

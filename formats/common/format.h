@@ -186,6 +186,7 @@ struct fmt_driver {
 
     bool has_format_specific; /* "format-specific" is printed at all */
     bool no_dirty_flag;       /* info prints no "dirty-flag" */
+    bool passes_facts;        /* cluster size and dirty flag are those of the image below, if any */
     bool map_opaque;          /* the map command prints all as DATA without an offset, whatever
                                  map() knows */
     bool supports_backing;

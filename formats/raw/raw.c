@@ -104,4 +104,5 @@ const struct fmt_driver fmt_raw_driver = {
     .create = raw_create,
     .map = raw_map,
     .read = raw_read,
+    .passes_facts = true,
 };

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Drivers that hand the bytes of their file through: files and devices of the host used without a
+ * format, and filters. Never probed; for them names and facts count.
+ */
+#include "common/mapread.h"
+
+static unsigned through_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
+{
+    (void)head;
+    (void)length;
+    (void)filename;
+    return 0;
+}
+
+static int through_open(struct fmt_image *image)
+{
+    int r = io_sector_bytes(image->env, image->device, &image->facts.virtual_bytes);
+    return r < 0 ? fmt_fail(image->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : 0;
+}
+
+static int through_map(struct fmt_image *image, uint64_t offset, uint64_t length,
+                       struct fmt_extent *out)
+{
+    struct fmt_run run;
+    size_t count = 1;
+
+    int r =
+        image->env->io->extents(image->env->io_ctx, image->device, offset, length, &run, &count);
+    if (r < 0)
+        return r;
+    *out = (struct fmt_extent){.kind = run.zero ? FMT_EXTENT_ZERO : FMT_EXTENT_DATA,
+                               .length = min_u64(run.length, length),
+                               .device = image->device,
+                               .device_off = offset,
+                               .has_offset = true};
+    return 0;
+}
+
+#define THROUGH(driver_name)                                                                       \
+    .name = (driver_name), .probe = through_probe, .open = through_open, .info = fmt_info_nothing, \
+    .map = through_map, .read = fmt_mapped_read
+
+const struct fmt_driver fmt_file_driver = {THROUGH("file"), .has_format_specific = true};
+const struct fmt_driver fmt_host_device_driver = {THROUGH("host_device"),
+                                                  .has_format_specific = true};
+const struct fmt_driver fmt_host_cdrom_driver = {THROUGH("host_cdrom"),
+                                                 .has_format_specific = true};
+
+const struct fmt_driver fmt_compress_driver = {THROUGH("compress"), .passes_facts = true};
+const struct fmt_driver fmt_preallocate_driver = {THROUGH("preallocate"), .passes_facts = true};
+const struct fmt_driver fmt_throttle_driver = {THROUGH("throttle"), .passes_facts = true};
+
+const struct fmt_driver fmt_blkdebug_driver = {THROUGH("blkdebug"), .no_dirty_flag = true};
+
+/* A device of zeroes without a file. */
+static int null_open(struct fmt_image *image)
+{
+    image->facts.virtual_bytes = fmt_option_number(image->options, "size", UINT64_C(1) << 30);
+    return 0;
+}
+
+static int null_map(struct fmt_image *image, uint64_t offset, uint64_t length,
+                    struct fmt_extent *out)
+{
+    (void)image;
+    (void)offset;
+    *out = (struct fmt_extent){.kind = FMT_EXTENT_ZERO, .length = length};
+    return 0;
+}
+
+#define NULL_DEVICE(driver_name)                                                                   \
+    .name = (driver_name), .probe = through_probe, .open = null_open, .info = fmt_info_nothing,    \
+    .map = null_map, .read = fmt_mapped_read, .no_dirty_flag = true
+
+const struct fmt_driver fmt_null_co_driver = {NULL_DEVICE("null-co")};
+const struct fmt_driver fmt_null_aio_driver = {NULL_DEVICE("null-aio")};

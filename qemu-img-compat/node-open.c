@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From nodes to what the guest is told; see node-open.h. */
+#include "node-open.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/drivers.h"
+#include "lib/name.h"
+#include "lib/node-options.h"
+#include "lib/node.h"
+#include "lib/opts.h"
+#include "tree-value.h"
+
+typedef struct NodeOpen {
+    Session *session;
+    bool named_by_user;
+} NodeOpen;
+
+static Value *node_describe(const NodeOpen *run, const Value *node, GError **error);
+
+/* A switch that came as a boolean or as a word. */
+static bool node_flag(const Value *node, const char *key)
+{
+    const Value *value = value_dict_get(node, key);
+    bool flag = value_bool(value, false);
+
+    if (value_string(value))
+        opt_bool_parse(key, value_string(value), &flag, NULL);
+    return flag;
+}
+
+/* Demands of a file's options that cannot be met. */
+static bool file_options_check(const Value *file, GError **error)
+{
+    const char *manager = value_dict_get_string(file, "pr-manager");
+
+    if (g_strcmp0(value_dict_get_string(file, "aio"), "native") == 0 &&
+        !node_flag(file, "cache.direct"))
+        return failure_set(error, "aio=native was specified, but it requires cache.direct=on, "
+                                  "which was not specified.");
+    return !manager ||
+           failure_set(error, "No persistent reservation manager with id '%s'", manager);
+}
+
+/* A file or device of the host, with what its node takes over from the one above. */
+static bool file_open(const NodeOpen *run, const Value *file, uint32_t *device, GError **error)
+{
+    FileOpen open = {.filename = value_dict_get_string(file, "filename"),
+                     .driver = value_dict_get_string(file, "driver"),
+                     .named_by_user = run->named_by_user,
+                     .direct = node_flag(file, "cache.direct"),
+                     .no_flush = node_flag(file, "cache.no-flush"),
+                     .force_share = node_flag(file, "force-share")};
+    g_autoptr(Value) typed = node_options_typed(file, error);
+    int status;
+
+    return typed && file_options_check(file, error) &&
+           session_file_open(run->session, &open, device, &status, error) &&
+           node_options_check(file, false, error);
+}
+
+static Value *description_new(const Value *node, const char *filename, uint32_t device,
+                              Value *options)
+{
+    const char *driver = value_dict_get_string(node, "driver");
+    const Value *backing = value_dict_get(node, "backing");
+    Value *description = value_new_dict();
+    GError *fault = NULL;
+
+    if (driver)
+        value_dict_put_string(description, "driver", driver);
+    value_dict_put_string(description, "filename", filename);
+    value_dict_put_int(description, "device", device);
+    if (backing && value_kind(backing) == VALUE_NULL)
+        value_dict_put_bool(description, "no-backing", true);
+    value_dict_put(description, "options", options);
+    /* Told only once the image is open: other faults come first. */
+    if (driver && !node_options_check(node, false, &fault)) {
+        value_dict_put_string(description, "fault", fault->message);
+        g_error_free(fault);
+    }
+    return description;
+}
+
+/* A node without one below: a file used as it is, or a device of the guest's own. */
+static Value *leaf_describe(const NodeOpen *run, const Value *node, const Driver *driver,
+                            GError **error)
+{
+    uint32_t device;
+
+    if (driver->kind == DRIVER_FILE) {
+        if (!file_open(run, node, &device, error))
+            return NULL;
+        session_image_set(run->session, device, node);
+        return description_new(node, session_file_node(run->session, device)->filename, device,
+                               value_new_dict());
+    }
+    if (!g_str_has_prefix(driver->name, "null-")) {
+        failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet", driver->name);
+        return NULL;
+    }
+    Value *options = node_options_typed(node, error);
+    if (!options)
+        return NULL;
+    device = session_layer_new(run->session, node);
+    session_image_set(run->session, device, node);
+    return description_new(node, session_file_node(run->session, device)->filename, device,
+                           options);
+}
+
+/* A node over another: a format or filter. */
+static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **error)
+{
+    const char *driver = value_dict_get_string(node, "driver");
+    const Value *file = value_dict_get(node, "file");
+    const char *file_driver = value_dict_get_string(file, "driver");
+    g_autoptr(Value) below = NULL;
+    uint32_t device;
+
+    if (!file || !file_driver) {
+        failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet", driver);
+        return NULL;
+    }
+    g_autoptr(Value) inherited = node_inherit(file, node);
+    if (driver_find(file_driver)->kind == DRIVER_FILE) {
+        if (!file_open(run, inherited, &device, error))
+            return NULL;
+    } else {
+        below = node_describe(run, inherited, error);
+        if (!below)
+            return NULL;
+        device = session_layer_new(run->session, file);
+    }
+    Value *options = driver ? node_options_typed(node, error) : value_new_dict();
+    if (!options)
+        return NULL;
+    session_image_set(run->session, device, node);
+    Value *description =
+        description_new(node, session_file_node(run->session, device)->filename, device, options);
+    if (below)
+        value_dict_put(description, "file", g_steal_pointer(&below));
+    return description;
+}
+
+static Value *node_describe(const NodeOpen *run, const Value *node, GError **error)
+{
+    const char *name = value_dict_get_string(node, "driver");
+    const Driver *driver = name ? driver_find(name) : NULL;
+
+    if (driver && driver_is_protocol(driver))
+        return leaf_describe(run, node, driver, error);
+    return stacked_describe(run, node, error);
+}
+
+Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error)
+{
+    const NodeOpen run = {session, named_by_user};
+    return node_describe(&run, node, error);
+}
+
+uint32_t session_description_device(const Value *description)
+{
+    return (uint32_t)value_int(value_dict_get(description, "device"), 0);
+}
+
+bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
+                          struct tree_writer *reply, int *status, GError **error)
+{
+    size_t root = tree_root(reference);
+    uint32_t overlay = (uint32_t)tree_get_u64(reference, root, "device", UINT32_MAX);
+    g_autofree char *name = tree_dup_text(reference, root, "name");
+    g_autofree char *format = tree_dup_text(reference, root, "format");
+    g_autofree char *overlay_name = session_image_name(session, overlay, NULL);
+    g_autofree char *full = name_backing_full(overlay_name, name ? name : "", error);
+    g_autoptr(GString) warnings = g_string_new(NULL);
+
+    *status = -EINVAL;
+    if (!full)
+        return *error || failure_set(error, "The backing file has no name");
+    g_autoptr(Value) node = node_from_name(full, format, warnings, error);
+    g_autoptr(Value) description = node ? session_node_open(session, node, false, error) : NULL;
+    if (!description)
+        return false;
+    *device = session_description_device(description);
+    tree_put_members(reply, description);
+    return true;
+}
