@@ -82,6 +82,7 @@ struct guest_node {
     struct fmt_bytes filename;
     uint32_t device;
     struct fmt_options options;
+    struct fmt_bytes busy;   /* why no format that reads metadata may be probed */
     struct fmt_bytes fault;  /* what the host found wrong, to be told once the image is open */
     bool no_backing;         /* "backing": null was asked for */
     const struct tree *tree; /* where the node stands */

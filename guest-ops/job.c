@@ -38,6 +38,7 @@ int node_read(struct guest *g, const struct tree *tree, size_t position, struct 
     *node = (struct guest_node){
         .driver = bytes_of(tree_get_bytes(tree, position, "driver")),
         .filename = bytes_of(tree_get_bytes(tree, position, "filename")),
+        .busy = bytes_of(tree_get_bytes(tree, position, "busy")),
         .fault = bytes_of(tree_get_bytes(tree, position, "fault")),
         .device = (uint32_t)tree_get_u64(tree, position, "device", UINT32_MAX),
         .no_backing = tree_get_bool(tree, position, "no-backing", false),

@@ -21,6 +21,16 @@ static int layer_open(struct guest *g, const struct guest_node *node)
     return r < 0 ? r : layer_add(g, node->device, image);
 }
 
+/* Somebody writes to the file: it may be read only by a driver that interprets nothing. */
+static int busy_check(struct guest *g, const struct guest_node *node, struct fmt_image_spec *spec)
+{
+    int r = fmt_probe(&g->env, spec->device, spec->filename, &spec->driver);
+
+    if (r < 0 || spec->driver->passes_facts)
+        return r;
+    return fmt_fail(&g->env, FMT_EPERM, FMT_ERR_NODE, FMT_STR(node->busy));
+}
+
 int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t flags,
                      struct fmt_image **image)
 {
@@ -37,7 +47,10 @@ int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t fl
         if (!spec.driver)
             return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_UNKNOWN_DRIVER, FMT_STR(node->driver));
     }
-    r = fmt_image_open(&g->env, &spec, image);
+    if (r == 0 && node->busy.length)
+        r = busy_check(g, node, &spec);
+    if (r == 0)
+        r = fmt_image_open(&g->env, &spec, image);
     if (r == 0 && node->fault.length)
         r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_NODE, FMT_STR(node->fault));
     return r;

@@ -72,7 +72,9 @@ static bool info_run(InfoRun *run, const CommandLine *line, const Value *node, G
     const SessionOptions options = {.memory_bytes = INFO_MEMORY_BYTES,
                                     .vcpus = 1,
                                     .time_limit_ms = INFO_TIME_LIMIT_MS,
-                                    .force_share = command_line_has(line, 'U')};
+                                    .force_share = command_line_has(line, 'U'),
+                                    .no_data = true,
+                                    .objects = line->objects};
     const SessionHandlers handlers = {
         .ctx = run, .record = info_record, .reference = info_reference};
     g_autoptr(Session) session = session_new(&options, error);

@@ -16,7 +16,7 @@ static const struct {
     {VMM_LOCK_RESIZE,          "resize"         },
 };
 
-void file_locks_choose(struct vmm_open *request, bool force_share)
+void file_locks_choose(struct vmm_open *request, const FileOpen *open, bool force_share)
 {
     /* Creating locks for writing and resizing; others may read nothing of it meanwhile. */
     request->lock = true;
@@ -29,7 +29,7 @@ void file_locks_choose(struct vmm_open *request, bool force_share)
     } else if (force_share) {
         request->lock = false;
     } else {
-        request->lock_perm = VMM_LOCK_CONSISTENT_READ;
+        request->lock_perm = open->no_data ? 0 : VMM_LOCK_CONSISTENT_READ;
         request->lock_shared = VMM_LOCK_CONSISTENT_READ | VMM_LOCK_WRITE_UNCHANGED;
     }
 }
@@ -87,7 +87,7 @@ bool file_open_failure(GError **error, const FileOpen *open, const struct vmm_op
     case VMM_OPEN_READ_ONLY:
         return failure_set(error, "The device is not writable: %s", why);
     case VMM_OPEN_SIZE:
-        return failure_set(error, "Could not get the size of '%s': %s", open->filename, why);
+        return failure_set(error, "Could not refresh total sector count: %s", why);
     case VMM_OPEN_LIMIT:
         return failure_set(error, "Could not open '%s': too many files", open->filename);
     case VMM_OPEN_OK:

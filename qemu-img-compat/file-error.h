@@ -6,7 +6,7 @@
 #include "session.h"
 
 /* Fill in the locks that the reference takes for such an opening. */
-void file_locks_choose(struct vmm_open *request, bool force_share);
+void file_locks_choose(struct vmm_open *request, const FileOpen *open, bool force_share);
 
 /* The opened file is not what its driver wants; always false. */
 bool file_type_failure(GError **error, const FileOpen *open);

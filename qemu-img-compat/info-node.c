@@ -39,7 +39,7 @@ static Value *file_info(const Session *session, uint32_t device)
     value_dict_put_int(info, "actual-size", (int64_t)facts.allocated_bytes);
     value_dict_put_bool(info, "dirty-flag", false);
     Value *specific = value_new_dict();
-    value_dict_put_string(specific, "type", node->driver);
+    value_dict_put_string(specific, "type", "file"); /* of devices, too */
     value_dict_put(specific, "data", value_new_dict());
     value_dict_put(info, "format-specific", specific);
     return info;
@@ -185,7 +185,7 @@ static void put_specific(Value *info, const ImageFacts *image)
     if (!tree_find(image->tree, image->position, "specific", &item) || item.type != TREE_DICT)
         return;
     Value *specific = value_new_dict();
-    value_dict_put_string(specific, "type", image->format);
+    value_dict_put_string(specific, "type", is_leaf(image) ? "file" : image->format);
     value_dict_put(specific, "data", value_from_tree(image->tree, &item));
     value_dict_put(info, "format-specific", specific);
 }

@@ -43,21 +43,63 @@ static bool file_options_check(const Value *file, GError **error)
            failure_set(error, "No persistent reservation manager with id '%s'", manager);
 }
 
-/* A file or device of the host, with what its node takes over from the one above. */
-static bool file_open(const NodeOpen *run, const Value *file, uint32_t *device, GError **error)
+/* Does an image of the driver read nothing of its file unless data is asked for? */
+static bool is_plain(const Driver *driver)
 {
+    return driver_is_protocol(driver) || driver->kind == DRIVER_FILTER ||
+           g_str_equal(driver->name, "raw");
+}
+
+/*
+ * Open a file or device of the host for an image of the driver. NULL: its format is to be probed,
+ * and a lock that is missing matters only if it is not plain; *busy is what to say then.
+ */
+static bool file_open(const NodeOpen *run, const Value *file, const Driver *driver,
+                      uint32_t *device, char **busy, GError **error)
+{
+    const SessionOptions *options = session_options(run->session);
+    bool unlocked = node_flag(file, "force-share") ||
+                    g_strcmp0(value_dict_get_string(file, "locking"), "off") == 0 ||
+                    (options->no_data && driver && is_plain(driver));
     FileOpen open = {.filename = value_dict_get_string(file, "filename"),
                      .driver = value_dict_get_string(file, "driver"),
                      .named_by_user = run->named_by_user,
                      .direct = node_flag(file, "cache.direct"),
                      .no_flush = node_flag(file, "cache.no-flush"),
-                     .force_share = node_flag(file, "force-share")};
+                     .force_share = unlocked,
+                     .no_data = options->no_data};
     g_autoptr(Value) typed = node_options_typed(file, error);
     int status;
 
-    return typed && file_options_check(file, error) &&
-           session_file_open(run->session, &open, device, &status, error) &&
-           node_options_check(file, false, error);
+    if (!typed || !file_options_check(file, error))
+        return false;
+    bool opened = session_file_open(run->session, &open, device, &status, error);
+    if (!opened && open.no_data && !driver && status == -EAGAIN) {
+        *busy = g_strdup((*error)->message);
+        g_clear_error(error);
+        open.force_share = true;
+        opened = session_file_open(run->session, &open, device, &status, error);
+    }
+    return opened && node_options_check(file, false, error);
+}
+
+/* What filters demand that only the host knows. Their file is open already. */
+static bool filter_check(const NodeOpen *run, const Value *node, GError **error)
+{
+    const char *driver = value_dict_get_string(node, "driver");
+    const char *group = value_dict_get_string(node, "throttle-group");
+    const Objects *objects = session_options(run->session)->objects;
+
+    if (g_strcmp0(driver, "copy-on-read") == 0)
+        return failure_set(error, "Block node is read-only");
+    if (g_strcmp0(driver, "throttle") != 0)
+        return true;
+    if (!group)
+        return failure_set(error, "Please specify a throttle group");
+    const Value *object = objects ? objects_find(objects, group) : NULL;
+    if (g_strcmp0(value_dict_get_string(object, "qom-type"), "throttle-group") == 0)
+        return true;
+    return failure_set(error, "Throttle group '%s' does not exist", group);
 }
 
 static Value *description_new(const Value *node, const char *filename, uint32_t device,
@@ -90,7 +132,7 @@ static Value *leaf_describe(const NodeOpen *run, const Value *node, const Driver
     uint32_t device;
 
     if (driver->kind == DRIVER_FILE) {
-        if (!file_open(run, node, &device, error))
+        if (!file_open(run, node, driver, &device, NULL, error))
             return NULL;
         session_image_set(run->session, device, node);
         return description_new(node, session_file_node(run->session, device)->filename, device,
@@ -116,15 +158,20 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
     const Value *file = value_dict_get(node, "file");
     const char *file_driver = value_dict_get_string(file, "driver");
     g_autoptr(Value) below = NULL;
+    g_autofree char *busy = NULL;
     uint32_t device;
 
+    if (g_strcmp0(driver, "quorum") == 0 && !value_dict_has(node, "children.0")) {
+        failure_set(error, "Number of provided children must be 1 or more");
+        return NULL;
+    }
     if (!file || !file_driver) {
         failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet", driver);
         return NULL;
     }
     g_autoptr(Value) inherited = node_inherit(file, node);
     if (driver_find(file_driver)->kind == DRIVER_FILE) {
-        if (!file_open(run, inherited, &device, error))
+        if (!file_open(run, inherited, driver ? driver_find(driver) : NULL, &device, &busy, error))
             return NULL;
     } else {
         below = node_describe(run, inherited, error);
@@ -132,6 +179,8 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
             return NULL;
         device = session_layer_new(run->session, file);
     }
+    if (!filter_check(run, node, error))
+        return NULL;
     Value *options = driver ? node_options_typed(node, error) : value_new_dict();
     if (!options)
         return NULL;
@@ -140,6 +189,8 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
         description_new(node, session_file_node(run->session, device)->filename, device, options);
     if (below)
         value_dict_put(description, "file", g_steal_pointer(&below));
+    if (busy)
+        value_dict_put_string(description, "busy", busy);
     return description;
 }
 

@@ -99,6 +99,11 @@ void session_free(Session *session)
     g_free(session);
 }
 
+const SessionOptions *session_options(const Session *session)
+{
+    return &session->options;
+}
+
 bool session_file_open(Session *session, const FileOpen *open, uint32_t *device, int *status,
                        GError **error)
 {
@@ -114,7 +119,7 @@ bool session_file_open(Session *session, const FileOpen *open, uint32_t *device,
     struct vmm_open_result result;
     struct vmm_device_facts facts;
 
-    file_locks_choose(&request, open->force_share || session->options.force_share);
+    file_locks_choose(&request, open, open->force_share || session->options.force_share);
     int number = vmm_device_open(session->vmm, &request, &result);
     if (number < 0) {
         *status = result.status ? result.status : number;

@@ -9,6 +9,7 @@
 #define QIC_SESSION_H
 
 #include "lib/failure.h"
+#include "lib/objects.h"
 #include "lib/value.h"
 #include "vmm.h"
 
@@ -24,6 +25,7 @@ typedef struct FileOpen {
     bool direct;
     bool no_flush;
     bool force_share; /* no locks that a writer would conflict with */
+    bool no_data;     /* only metadata will be read: lock no more than that needs */
     /* Of files that are created: wishes for the file system. */
     bool no_copy_on_write;
     uint64_t extent_size_bytes;
@@ -59,11 +61,15 @@ typedef struct SessionOptions {
     unsigned time_limit_ms;
     bool wants_avx;
     bool force_share;
+    bool no_data;           /* images' data will not be read (info): their files' locks are fewer */
+    const Objects *objects; /* of --object, or NULL; must outlive the session */
 } SessionOptions;
 
 Session *session_new(const SessionOptions *options, GError **error);
 void session_free(Session *session);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Session, session_free)
+
+const SessionOptions *session_options(const Session *session);
 
 /* Open a file and lend it. The error's text is the reference's ("Could not open 'x': ..."). */
 bool session_file_open(Session *session, const FileOpen *open, uint32_t *device, int *status,

@@ -161,6 +161,9 @@ static int size_ask(struct vmm_device *device, const struct stat *st)
     int read_only = 0;
 
     device->size_bytes = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
+    /* What has no end, as files in /proc, is no image. */
+    if (S_ISREG(st->st_mode) && lseek(device->fd, 0, SEEK_END) < 0)
+        return -errno;
     if (!device->block_device)
         return 0;
     if (ioctl(device->fd, BLKGETSIZE64, &device->size_bytes) < 0)

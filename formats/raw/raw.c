@@ -25,10 +25,11 @@ static int raw_window(struct fmt_image *image, uint64_t device_bytes)
     if (state->offset_bytes > device_bytes)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_RAW_OFFSET_TOO_LARGE, FMT_NUM(state->offset_bytes),
                         FMT_NUM(device_bytes));
-    image->facts.virtual_bytes = device_bytes - state->offset_bytes;
+    uint64_t rest_bytes = device_bytes - state->offset_bytes;
+    image->facts.virtual_bytes = round_up_u64(rest_bytes, FMT_SECTOR_BYTES);
     if (!size)
         return 0;
-    if (size->number > image->facts.virtual_bytes)
+    if (size->number > rest_bytes)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_RAW_WINDOW_TOO_LARGE, FMT_NUM(state->offset_bytes),
                         FMT_NUM(size->number), FMT_NUM(device_bytes));
     if (size->number % FMT_SECTOR_BYTES != 0)

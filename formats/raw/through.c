@@ -56,7 +56,9 @@ const struct fmt_driver fmt_blkdebug_driver = {THROUGH("blkdebug"), .no_dirty_fl
 /* A device of zeroes without a file. */
 static int null_open(struct fmt_image *image)
 {
-    image->facts.virtual_bytes = fmt_option_number(image->options, "size", UINT64_C(1) << 30);
+    uint64_t bytes = fmt_option_number(image->options, "size", UINT64_C(1) << 30);
+
+    image->facts.virtual_bytes = round_up_u64(bytes, FMT_SECTOR_BYTES);
     return 0;
 }
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "fake-io.h"
+#include "driver-test.h"
 
 static struct fmt_option number(const char *name, uint64_t value)
 {
@@ -38,6 +38,7 @@ static void test_window(void **state)
         {4096, 4097, 0,          0,    "RAW_OFFSET_TOO_LARGE(4097,4096)"                  },
         {4096, 1024, 3584,       0,    "RAW_WINDOW_TOO_LARGE(1024,3584,4096)"             },
         {4096, 0,    100,        0,    "RAW_SIZE_UNALIGNED(512)"                          },
+        {4096, 1,    512,        512,  ""                                                 },
         {4096, 1,    UINT64_MAX, 0,    "RAW_WINDOW_TOO_LARGE(1,18446744073709551615,4096)"},
     };
     (void)state;
@@ -54,6 +55,78 @@ static void test_window(void **state)
             assert_int_equal(image->facts.virtual_bytes, rows[i].virtual_bytes);
         fake_world_free(world);
     }
+}
+
+static const struct driver_option metadata[] = {
+    {"preallocation", FMT_OPTION_TEXT, 0, "metadata"},
+    {0             }
+};
+
+static void test_create(void **state)
+{
+    static const struct {
+        uint64_t bytes, file_bytes;
+        const struct driver_option *options;
+        const char *error;
+    } rows[] = {
+        {0,                            0,       NULL,     ""                            },
+        {1,                            512,     NULL,     ""                            },
+        {(1 << 20) + 1,                1049088, NULL,     ""                            },
+        {UINT64_C(0x8000000000000000), 0,       NULL,     "RESIZE_FILE(22)"             },
+        {UINT64_C(0x7ffffffffffffe01), 0,       NULL,     "RESIZE_FILE(22)"             },
+        {1 << 20,                      0,       metadata, "FILE_PREALLOCATION(metadata)"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fake_world *world = fake_world_new();
+        uint32_t device;
+        int r = driver_create(world, "raw", rows[i].bytes, rows[i].options, NULL, &device);
+        assert_string_equal(fake_error(world), rows[i].error);
+        assert_int_equal(r < 0, rows[i].error[0] != '\0');
+        assert_int_equal(world->device[device].size_bytes, rows[i].file_bytes);
+        fake_world_free(world);
+    }
+    driver_test_failing_create("raw", 4096, NULL);
+}
+
+/* Drivers that hand bytes through: whole sectors, and what lies in the file. */
+static void test_through(void **state)
+{
+    static const char *const names[] = {"file",     "host_device", "host_cdrom", "blkdebug",
+                                        "compress", "preallocate", "throttle"};
+    static uint8_t bytes[1000] = {[999] = 7};
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct fake_world *world = fake_world_new();
+        uint32_t device = fake_device_add(world, "f", bytes, sizeof(bytes));
+        struct fmt_image *image = driver_open(world, names[i], device, 0);
+        uint8_t tail[24];
+        assert_int_equal(image->facts.virtual_bytes, 1024);
+        assert_int_equal(fmt_image_read(image, 1000 - 1, tail, sizeof(tail)), 0);
+        assert_int_equal(tail[0], 7);
+        assert_int_equal(tail[1], 0);
+        assert_int_equal(fmt_drivers[0]->probe(bytes, sizeof(bytes), (struct fmt_bytes){0}), 1);
+        assert_int_equal(image->driver->probe(bytes, sizeof(bytes), (struct fmt_bytes){0}), 0);
+        fake_world_free(world);
+    }
+}
+
+static void test_null(void **state)
+{
+    struct fmt_option option[] = {number("size", 1000)};
+    struct fmt_options options = {option, 1};
+    struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of("null-co")),
+                                  .options = &options};
+    struct fake_world *world = fake_world_new();
+    struct fmt_image *image;
+    struct fmt_extent extent;
+
+    (void)state;
+    assert_int_equal(fmt_image_open(&world->env, &spec, &image), 0);
+    assert_int_equal(image->facts.virtual_bytes, 1024);
+    assert_int_equal(fmt_image_map(image, 0, 1024, &extent), 0);
+    assert_int_equal(extent.kind, FMT_EXTENT_ZERO);
+    fake_world_free(world);
 }
 
 static void test_failing_io(void **state)
@@ -73,7 +146,8 @@ static void test_failing_io(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_window),     cmocka_unit_test(test_create),
+        cmocka_unit_test(test_through),    cmocka_unit_test(test_null),
         cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "command-check.h"
 #include "getopt-scan.h"
 #include "opts.h"
+#include "trace.h"
 #include "usage.h"
 
 void command_line_usage_error(Report *report, const char *command, const char *message)
@@ -86,36 +87,6 @@ static bool command_scan(CommandLine *line, GetoptScan *scan, Report *report)
     }
 }
 
-static const OptRow command_trace_rows[] = {
-    {"enable", OPT_STRING, NULL, NULL},
-    {"events", OPT_STRING, NULL, NULL},
-    {"file",   OPT_STRING, NULL, NULL},
-    {NULL,     OPT_STRING, NULL, NULL},
-};
-
-/* There is nothing to trace here: well-formed requests are granted, the list of events is empty. */
-static bool command_trace_take(const char *text, Report *report)
-{
-    const OptRow *tables[] = {command_trace_rows, NULL};
-    g_autoptr(Opts) opts = opts_new(tables);
-    const char *implied_name = "enable";
-    GError *error = NULL;
-    bool ok = !opts_text_wants_help(text);
-
-    while (ok && *text) {
-        OptPair pair;
-
-        opt_pair_next(&text, implied_name, &pair);
-        ok = opts_set(opts, pair.name, pair.text, &error);
-        opt_pair_clear(&pair);
-        implied_name = NULL;
-    }
-    if (error) {
-        report_failure(report, error);
-    }
-    return ok;
-}
-
 /* Takes an option that stands before the command; false: the run ends here. */
 static bool command_standard_take(const GetoptScan *scan, Report *report)
 {
@@ -127,7 +98,7 @@ static bool command_standard_take(const GetoptScan *scan, Report *report)
         usage_version_append(report->out);
         return false;
     }
-    return command_trace_take(scan->argument, report);
+    return trace_take(scan->argument, report);
 }
 
 /* The options before the command; returns the index of its name in arguments, or -1. */

@@ -155,13 +155,25 @@ static bool node_key_is_backing(const Value *node, const char *key, bool backing
            (g_str_has_prefix(key, "backing.") && backing_used && !is_null);
 }
 
+/* As QEMU clones a dictionary: entries that share a bucket change their order. */
+static Value *node_options_clone(const Value *node)
+{
+    Value *clone = value_new_dict();
+
+    for (size_t i = 0; i < value_dict_size(node); i++) {
+        value_dict_put(clone, value_dict_key_at(node, i), value_copy(value_dict_at(node, i)));
+    }
+    return clone;
+}
+
 bool node_options_check(const Value *node, bool backing_used, GError **error)
 {
     const char *name = value_dict_get_string(node, "driver");
     const NodeTable *table = node_table_find(name ? name : "");
+    g_autoptr(Value) clone = node_options_clone(node);
 
-    for (size_t i = 0; table && i < value_dict_size(node); i++) {
-        const char *key = value_dict_key_at(node, i);
+    for (size_t i = 0; table && i < value_dict_size(clone); i++) {
+        const char *key = value_dict_key_at(clone, i);
 
         if (node_rows_have(node_common_rows, key) || node_rows_have(table->rows, key) ||
             driver_list_has(table->children, key) || node_key_is_backing(node, key, backing_used)) {

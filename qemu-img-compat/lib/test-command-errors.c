@@ -41,6 +41,15 @@ static const struct {
     {"-T x=y info x", 1, "qemu-img: Invalid parameter 'x'\n"},
     {"-T events=a,x=y info x", 1, "qemu-img: Invalid parameter 'x'\n"},
     {"-T file=a,help=y info x", 1, "qemu-img: Invalid parameter 'help'\n"},
+    {"-T bogus,x=y info x", 1, "qemu-img: Invalid parameter 'x'\n"},
+    {"-T events=no/such info x", 1, "qemu-img:no/such: No such file or directory\n"},
+    {"-T file=no/such info x", 1,
+     "qemu-img: Error opening logfile no/such: No such file or directory\n"},
+    {"-T file=%d%d info x", 1, "qemu-img: Bad logfile template: %d%d\n"},
+    {"-T -bogus create", 1,
+     "qemu-img: warning: trace event 'bogus' does not exist\n"
+     "qemu-img: Expecting image file name\n"
+     "Try 'qemu-img create --help' for more info\n"},
     {"-T bdrv* info", 1,
      "qemu-img: Expecting one image file name\n"
      "Try 'qemu-img info --help' for more info\n"},
