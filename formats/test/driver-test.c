@@ -251,7 +251,10 @@ static void finding_add(void *ctx, enum fmt_error_code code, const struct fmt_er
     struct findings *f = ctx;
 
     f->used += fake_code_text(f->text + f->used, sizeof(f->text) - f->used, code, args, count);
-    f->used += (size_t)snprintf(f->text + f->used, sizeof(f->text) - f->used, "\n");
+    if (f->used + 1 < sizeof(f->text)) {
+        f->text[f->used++] = '\n';
+        f->text[f->used] = '\0';
+    }
 }
 
 const char *driver_check(struct fake_world *world, struct fmt_image *image, struct fmt_check *check,

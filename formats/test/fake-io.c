@@ -2,6 +2,7 @@
 /* Byte buffers as devices; see fake-io.h. */
 #include "fake-io.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -182,21 +183,32 @@ static const char *const code_names[] = {
 #undef FMT_ERROR
 };
 
+/* snprintf() behind what is there already; what does not fit is cut. Returns the new length. */
+__attribute__((format(printf, 4, 5))) static size_t text_add(char *to, size_t room, size_t used,
+                                                             const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    int n = vsnprintf(to + used, room - used, format, args);
+    va_end(args);
+    return n < 0 ? used : (size_t)min_u64(used + (size_t)n, room - 1);
+}
+
 size_t fake_code_text(char *to, size_t room, enum fmt_error_code code,
                       const struct fmt_error_arg *args, unsigned count)
 {
-    size_t used = (size_t)snprintf(to, room, "%s(", code_names[code]);
+    size_t used = text_add(to, room, 0, "%s(", code_names[code]);
 
     for (unsigned i = 0; i < count; i++) {
         const char *comma = i ? "," : "";
         if (args[i].kind == FMT_ARG_NUMBER)
-            used += (size_t)snprintf(to + used, room - used, "%s%llu", comma,
-                                     (unsigned long long)args[i].number);
+            used = text_add(to, room, used, "%s%llu", comma, (unsigned long long)args[i].number);
         else
-            used += (size_t)snprintf(to + used, room - used, "%s%.*s", comma,
-                                     (int)args[i].bytes.length, args[i].bytes.data);
+            used = text_add(to, room, used, "%s%.*s", comma, (int)args[i].bytes.length,
+                            args[i].bytes.data ? args[i].bytes.data : "");
     }
-    return used + (size_t)snprintf(to + used, room - used, ")");
+    return text_add(to, room, used, ")");
 }
 
 static void fake_message(void *ctx, enum fmt_message_kind kind, enum fmt_error_code code,
@@ -299,10 +311,9 @@ struct fake_sink {
 
 static void sink_line(struct fake_sink *sink, const char *key, const char *value, size_t length)
 {
-    char *to = sink->world->info;
-    int n = snprintf(to + sink->used, sizeof(sink->world->info) - sink->used, "%s%s=%.*s\n",
-                     sink->path, key ? key : "", (int)length, value);
-    sink->used += (size_t)n;
+
+    sink->used = text_add(sink->world->info, sizeof(sink->world->info), sink->used, "%s%s=%.*s\n",
+                          sink->path, key ? key : "", (int)length, value);
 }
 
 static void sink_bytes(void *ctx, const char *key, struct fmt_bytes value)
@@ -367,7 +378,7 @@ const char *fake_error(const struct fake_world *world)
         used +=
             fake_code_text(text + used, sizeof(text) - used, frame->code, frame->arg, frame->args);
         if (f)
-            used += (size_t)snprintf(text + used, sizeof(text) - used, "<");
+            used = text_add(text, sizeof(text), used, "<");
     }
     return text;
 }
