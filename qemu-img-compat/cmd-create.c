@@ -243,6 +243,8 @@ static bool create_run(CreateRun *run, GError **error)
         return false;
     if (!run->has_size && !backing)
         return failure_set(error, "Image creation needs a size parameter");
+    session_file_expect(session, run->filename);
+    session_file_expect(session, opts_get(run->opts, "data_file"));
     g_autoptr(Value) job = job_new(run, backing);
     if (session_run(session, job, &handlers, error))
         return true;

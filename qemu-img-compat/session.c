@@ -151,6 +151,15 @@ static FileNode *node_at(const Session *session, uint32_t device)
                                                               : NULL;
 }
 
+void session_file_expect(Session *session, const char *name)
+{
+    static const char prefix[] = "file:";
+
+    if (name)
+        vmm_path_expect(session->vmm,
+                        g_str_has_prefix(name, prefix) ? name + strlen(prefix) : name);
+}
+
 const FileNode *session_file_node(const Session *session, uint32_t device)
 {
     return node_at(session, device);

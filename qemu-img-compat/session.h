@@ -74,6 +74,8 @@ const SessionOptions *session_options(const Session *session);
 /* Open a file and lend it. The error's text is the reference's ("Could not open 'x': ..."). */
 bool session_file_open(Session *session, const FileOpen *open, uint32_t *device, int *status,
                        GError **error);
+/* A file named by the user will be opened or created during the run: it must stay within reach. */
+void session_file_expect(Session *session, const char *name);
 const FileNode *session_file_node(const Session *session, uint32_t device);
 bool session_file_facts(const Session *session, uint32_t device, struct vmm_device_facts *facts);
 

@@ -87,6 +87,29 @@ static int folders_learn(struct vmm *vmm, const char *path, int fd)
     return r < 0 ? r : folder_add(vmm, real, (size_t)r);
 }
 
+void vmm_path_expect(struct vmm *vmm, const char *path)
+{
+    char real[PATH_MAX];
+    const char *name;
+    int folder = -1;
+
+    if (vmm->options.policy == VMM_POLICY_PARITY)
+        return;
+    int fd = open_high(AT_FDCWD, path, O_PATH);
+    if (fd >= 0) {
+        folders_learn(vmm, path, fd);
+        close(fd);
+        return;
+    }
+    folder = folder_open(path, &name);
+    if (folder < 0)
+        return;
+    int length = real_path(folder, true, real);
+    if (length > 0)
+        folder_add(vmm, real, (size_t)length);
+    close(folder);
+}
+
 static bool is_contained(const struct vmm *vmm, const char *path)
 {
     for (const struct gate_folder *f = vmm->folders; f; f = f->next) {

@@ -196,4 +196,10 @@ void lock_drop(int fd);
 /* Give up what the process will not need any more. Returns 0 or a negative errno. */
 int confine_host(struct vmm *vmm);
 
+/* ---- confine-files.c ---- */
+
+/* Its part for the file system and the network. Returns 0, also where the kernel cannot, or a
+ * negative errno. */
+int confine_files(const struct vmm *vmm);
+
 #endif

@@ -28,6 +28,7 @@ struct vmm_options {
     unsigned time_limit_ms; /* wall clock for the whole run; 0: none */
     uint64_t requests_max;  /* total requests; 0: none */
     bool wants_avx;         /* set up CPUID and XCR0 under KVM (costs 0.4 ms) */
+    bool more_runs;         /* others follow in this process: do not confine it for good */
 };
 
 struct vmm;
@@ -128,6 +129,10 @@ struct vmm_open_result {
 /* Open @open->path through the gate and lend it as a new device. Returns the device number or a
  * negative errno, details in *result. */
 int vmm_device_open(struct vmm *vmm, const struct vmm_open *open, struct vmm_open_result *result);
+/* A file named by the user will be opened or created at @path during the run: keep its folder
+ * within reach when the host confines itself under the policies "contained" and "strict" (only
+ * devices that are open already, and what this names, can be opened then). Failures show later. */
+void vmm_path_expect(struct vmm *vmm, const char *path);
 /* Facts of a device for the front end: st_blocks * 512, size, whether a block device. */
 struct vmm_device_facts {
     uint64_t size_bytes;
@@ -139,7 +144,9 @@ int vmm_device_facts(const struct vmm *vmm, uint32_t device, struct vmm_device_f
 /* The path a device was opened by (owned by vmm). */
 const char *vmm_device_path(const struct vmm *vmm, uint32_t device);
 
-/* Confine the host process (seccomp, Landlock where there), then run the job to its end.
+/* Confine the host process (seccomp, Landlock where there), then run the job to its end. After
+ * that the process starts no programs, processes or network connections, and no further run
+ * unless options.more_runs is set.
  * @job is a tree. May be called once. */
 void vmm_run(struct vmm *vmm, const void *job, size_t job_bytes,
              const struct vmm_callbacks *callbacks, struct vmm_result *result);

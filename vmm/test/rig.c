@@ -128,8 +128,11 @@ static void file_size_limit(void)
 
 void rig_start(struct rig *rig, enum vmm_io io)
 {
-    struct vmm_options options = {
-        .engine = VMM_ENGINE_PROCESS, .io = io, .memory_bytes = RIG_MEMORY, .vcpus = 1};
+    struct vmm_options options = {.engine = VMM_ENGINE_PROCESS,
+                                  .io = io,
+                                  .memory_bytes = RIG_MEMORY,
+                                  .vcpus = 1,
+                                  .more_runs = true};
     struct tree_writer w;
     char job[64];
     int status;

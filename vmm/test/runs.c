@@ -34,7 +34,7 @@ struct run run_make(void **state)
 {
     const enum vmm_engine *engine = *state;
     struct run run = {
-        .options = {.engine = *engine, .memory_bytes = RUN_MEMORY, .vcpus = 1}
+        .options = {.engine = *engine, .memory_bytes = RUN_MEMORY, .vcpus = 1, .more_runs = true}
     };
     int status;
     struct vmm *vmm = vmm_new(&run.options, &status);
