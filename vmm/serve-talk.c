@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* OPEN, RESULT, ERROR, PROGRESS, RANDOM: what the guest says to the front end, and asks of it. */
+/* OPEN, RESULT, ERROR, PROGRESS, RANDOM, CLOCK: what the guest says to the front end, and asks of
+ * it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "serve.h"
 
@@ -176,5 +178,16 @@ int serve_random(struct serve_call *call)
         if (n > 0)
             done += (uint64_t)n;
     }
+    return 0;
+}
+
+int serve_clock(struct serve_call *call)
+{
+    const uint64_t second_ns = 1000000000;
+    struct timespec now;
+
+    if (clock_gettime(CLOCK_MONOTONIC, &now) < 0)
+        return -errno;
+    call->value = (uint64_t)now.tv_sec * second_ns + (uint64_t)now.tv_nsec;
     return 0;
 }

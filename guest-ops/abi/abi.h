@@ -58,6 +58,7 @@ enum abi_kind {
     ABI_REQ_ERROR,   /* addr, length = tree: the job failed; see docs/abi.md */
     ABI_REQ_PROGRESS, /* offset of length done */
     ABI_REQ_RANDOM,   /* addr, length filled with random bytes */
+    ABI_REQ_CLOCK,    /* value = nanoseconds of the host's monotonic clock */
     ABI_REQ_KINDS
 };
 

@@ -272,6 +272,22 @@ static void test_random(void **state)
     rig_stop(&rig);
 }
 
+static void test_clock(void **state)
+{
+    struct abi_request request = {.kind = ABI_REQ_CLOCK};
+    struct rig rig;
+
+    (void)state;
+    rig_start(&rig, VMM_IO_AUTO);
+    rig_push(&rig, &request);
+    rig_push(&rig, &request);
+    assert_true(ring_serve(&rig.vmm->vcpu[0], 2));
+    struct abi_completion first = rig_pop(&rig), second = rig_pop(&rig);
+    assert_int_equal(first.status, 0);
+    assert_true(first.value > 0 && second.value >= first.value);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_truncate), cmocka_unit_test(test_extents),
         cmocka_unit_test(test_scan),     cmocka_unit_test(test_compare),
         cmocka_unit_test(test_open),     cmocka_unit_test(test_random),
+        cmocka_unit_test(test_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
