@@ -89,6 +89,9 @@ struct guest_node {
     size_t file;             /* the position in it of the node below; 0: a file of the host */
 };
 
+/* The job's "secrets" for drivers: passphrases by their objects' ids; true stands for a secret that
+ * is none, false for an object of another type. Returns 0 or -FMT_ENOMEM, recorded. */
+int secrets_read(struct guest *g);
 /* Read the node in the members of @tree at @position. Returns 0 or a negative errno, recorded. */
 int node_read(struct guest *g, const struct tree *tree, size_t position, struct guest_node *node);
 /* Options in the members at @position. Texts point into the tree. */

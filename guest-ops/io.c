@@ -251,6 +251,14 @@ static int guest_random(void *ctx, void *buffer, size_t length)
     return ring_call(ctx, &request, NULL);
 }
 
+static uint64_t guest_clock(void *ctx)
+{
+    struct abi_request request = {.kind = ABI_REQ_CLOCK};
+    struct abi_completion done;
+
+    return ring_call(ctx, &request, &done) < 0 ? 0 : done.value;
+}
+
 static uint64_t guest_now(void *ctx)
 {
     struct guest *g = ctx;
@@ -276,6 +284,7 @@ static const struct fmt_io_ops guest_io_ops = {
     .open = guest_open,
     .close = guest_close,
     .random = guest_random,
+    .clock = guest_clock,
     .now = guest_now,
     .message = guest_message,
 };

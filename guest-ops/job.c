@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading what the host asks for: nodes and options in trees. */
+/* Reading what the host asks for: nodes, options and secrets in trees. */
 #include "guest.h"
 
 static struct fmt_bytes bytes_of(struct tree_bytes b)
@@ -27,6 +27,30 @@ int options_read(struct guest *g, const struct tree *tree, size_t position,
         } else {
             row->type = item.type == TREE_BOOL ? FMT_OPTION_BOOL : FMT_OPTION_NUMBER;
         }
+    }
+    return 0;
+}
+
+int secrets_read(struct guest *g)
+{
+    struct tree_item list, item;
+    size_t count = 0;
+
+    if (!tree_find(&g->job, tree_root(&g->job), "secrets", &list) || list.type != TREE_DICT)
+        return 0;
+    for (size_t at = list.inside; tree_next(&g->job, &at, &item);)
+        count++;
+    struct fmt_secret *secret = fmt_alloc(&g->env, (count + 1) * sizeof(*secret));
+    if (!secret)
+        return -FMT_ENOMEM;
+    g->env.secrets = secret;
+    g->env.secret_count = count;
+    for (size_t at = list.inside; tree_next(&g->job, &at, &item); secret++) {
+        secret->id = bytes_of(item.key);
+        if (item.type == TREE_BYTES)
+            secret->data = bytes_of(item.bytes);
+        else
+            secret->kind = item.number ? FMT_SECRET_NOT_UTF8 : FMT_SECRET_OTHER_OBJECT;
     }
     return 0;
 }

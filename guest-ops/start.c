@@ -13,7 +13,10 @@ static const struct {
 static int run_job(struct guest *g)
 {
     struct tree_bytes name = tree_get_bytes(&g->job, tree_root(&g->job), "operation");
+    int r = secrets_read(g);
 
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
         if (tree_bytes_equal(name, operations[i].name))
             return operations[i].run(g);

@@ -86,6 +86,9 @@ static bool info_run(InfoRun *run, const CommandLine *line, const Value *node, G
     value_dict_put_string(job, "operation", "info");
     value_dict_put_bool(job, "chain", command_line_has(line, 'b'));
     value_dict_put(job, "image", g_steal_pointer(&description));
+    Value *secrets = objects_secrets(line->objects);
+    if (secrets)
+        value_dict_put(job, "secrets", secrets);
     return session_run(session, job, &handlers, error);
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "secret-cipher.h"
 
 static const struct {
     int id;
@@ -41,7 +42,7 @@ int main(int argc, char **argv)
 
     /* A file size limit is an error of the operation, not a reason to die. */
     signal(SIGXFSZ, SIG_IGN);
-    if (command_line_parse(&line, argc, argv, NULL, report))
+    if (command_line_parse(&line, argc, argv, secret_cipher_decrypt, report))
         command_run(&line, report);
     report_flush(report);
     int status = report->status;

@@ -336,6 +336,7 @@ bool session_run(Session *session, const Value *job, const SessionHandlers *hand
 
     session->handlers = handlers;
     vmm_run(session->vmm, tree, length, &callbacks, &result);
+    explicit_bzero(tree, length); /* there may be passphrases in it */
     end_judge(session, &result);
     stats_print(session, &result);
     if (!session->error)

@@ -75,6 +75,8 @@ struct fmt_io_ops {
     int (*open)(void *ctx, const struct fmt_ref *ref, uint32_t *device);
     int (*close)(void *ctx, uint32_t device);
     int (*random)(void *ctx, void *buffer, size_t length);
+    /* Nanoseconds since some moment in the past; never goes back. */
+    uint64_t (*clock)(void *ctx);
     /* Seconds since 1970, or what the job says is now (SOURCE_DATE_EPOCH). */
     uint64_t (*now)(void *ctx);
     /* Tell the user; @code's text as in errors. May fail silently. */
@@ -82,8 +84,15 @@ struct fmt_io_ops {
                     const struct fmt_error_arg *args, unsigned count);
 };
 
-/* A secret given by --object secret: looked up by its id. */
+enum fmt_secret_kind {
+    FMT_SECRET_TEXT,         /* a passphrase: UTF-8 without NULs */
+    FMT_SECRET_NOT_UTF8,     /* a secret, but none that can be a passphrase */
+    FMT_SECRET_OTHER_OBJECT, /* no secret at all */
+};
+
+/* An object given by --object: looked up by its id. */
 struct fmt_secret {
+    enum fmt_secret_kind kind;
     struct fmt_bytes id;
     struct fmt_bytes data;
 };

@@ -171,6 +171,14 @@ static int fake_random(void *ctx, void *buffer, size_t length)
     return failing(world) ? world->fail_status : 0;
 }
 
+/* A clock that runs by being looked at. */
+static uint64_t fake_clock(void *ctx)
+{
+    struct fake_world *world = ctx;
+
+    return world->clock_ns += FAKE_CLOCK_STEP_NS;
+}
+
 static uint64_t fake_now(void *ctx)
 {
     (void)ctx;
@@ -236,8 +244,17 @@ static const struct fmt_io_ops fake_ops = {
     .open = fake_open,
     .close = fake_close,
     .random = fake_random,
+    .clock = fake_clock,
     .now = fake_now,
     .message = fake_message,
+};
+
+/* As by --object: "s" holds a passphrase. */
+static const struct fmt_secret fake_secrets[] = {
+    {FMT_SECRET_TEXT,         {"s", 1},      {"a passphrase", 12}},
+    {FMT_SECRET_TEXT,         {"other", 5},  {"another", 7}      },
+    {FMT_SECRET_NOT_UTF8,     {"binary", 6}, {NULL, 0}           },
+    {FMT_SECRET_OTHER_OBJECT, {"group", 5},  {NULL, 0}           },
 };
 
 struct fake_world *fake_world_new(void)
@@ -247,8 +264,12 @@ struct fake_world *fake_world_new(void)
     world->arena.base = aligned_alloc(4096, FAKE_ARENA_BYTES);
     world->arena.size_bytes = FAKE_ARENA_BYTES;
     world->fail_status = -FMT_EIO;
-    world->env = (struct fmt_env){
-        .io = &fake_ops, .io_ctx = world, .arena = &world->arena, .error = &world->error};
+    world->env = (struct fmt_env){.io = &fake_ops,
+                                  .io_ctx = world,
+                                  .arena = &world->arena,
+                                  .error = &world->error,
+                                  .secrets = fake_secrets,
+                                  .secret_count = sizeof(fake_secrets) / sizeof(fake_secrets[0])};
     return world;
 }
 

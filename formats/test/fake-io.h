@@ -8,7 +8,12 @@
 
 #include "image.h"
 
-enum { FAKE_DEVICES_MAX = 16, FAKE_DEVICE_MAX_BYTES = 64 << 20, FAKE_ARENA_BYTES = 64 << 20 };
+enum {
+    FAKE_DEVICES_MAX = 16,
+    FAKE_DEVICE_MAX_BYTES = 64 << 20,
+    FAKE_ARENA_BYTES = 64 << 20,
+    FAKE_CLOCK_STEP_NS = 10000000,
+};
 
 struct fake_device {
     char *name; /* what open() is asked for */
@@ -17,11 +22,14 @@ struct fake_device {
 };
 
 struct fake_world {
-    struct fmt_env env; /* what drivers get */
+    struct fmt_env env;            /* what drivers get; secrets "s", "other", "binary", "group" */
+    struct fmt_option node_option; /* of the images that tests open: where their passphrase is */
+    struct fmt_options node_options;
     struct fmt_arena arena;
     struct fmt_error error;
     struct fake_device device[FAKE_DEVICES_MAX];
     uint32_t device_count;
+    uint64_t clock_ns;
     unsigned requests;   /* served so far */
     unsigned fail_at;    /* this request (1 = the first) and all later ones fail; 0: none */
     int fail_status;     /* with this negative errno (default -FMT_EIO) */

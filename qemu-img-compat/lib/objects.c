@@ -88,6 +88,29 @@ char *objects_secret_get_text(const Objects *objects, const char *id, GError **e
     return g_strndup(length ? bytes : "", length);
 }
 
+Value *objects_secrets(const Objects *objects)
+{
+    GHashTableIter iter;
+    void *id, *object;
+    Value *secrets;
+
+    if (g_hash_table_size(objects->by_id) == 0) {
+        return NULL;
+    }
+    secrets = value_new_dict();
+    g_hash_table_iter_init(&iter, objects->by_id);
+    while (g_hash_table_iter_next(&iter, &id, &object)) {
+        g_autofree char *text = objects_secret_get_text(objects, id, NULL);
+
+        if (text) {
+            value_dict_put_string(secrets, id, text);
+        } else {
+            value_dict_put_bool(secrets, id, ((const Object *)object)->secret != NULL);
+        }
+    }
+    return secrets;
+}
+
 /* A value of the wrong JSON type; in a key=value list only nested ones are wrong. */
 static bool object_type_fail(const char *name, const Value *value, bool is_json,
                              const char *expected, GError **error)

@@ -40,4 +40,10 @@ char *objects_secret_get_text(const Objects *objects, const char *id, GError **e
 /* The properties of an object of any type ("qom-type", "id", ...), or NULL. */
 const Value *objects_find(const Objects *objects, const char *id);
 
+/*
+ * All objects for a job: {id: passphrase}; true stands for a secret that is no UTF-8 text and
+ * false for what is no secret. NULL if there are no objects.
+ */
+Value *objects_secrets(const Objects *objects);
+
 #endif
