@@ -12,6 +12,7 @@ extern const struct fmt_driver fmt_null_aio_driver;
 extern const struct fmt_driver fmt_null_co_driver;
 extern const struct fmt_driver fmt_preallocate_driver;
 extern const struct fmt_driver fmt_throttle_driver;
+extern const struct fmt_driver fmt_luks_driver;
 extern const struct fmt_driver fmt_parallels_driver;
 extern const struct fmt_driver fmt_qcow_driver;
 extern const struct fmt_driver fmt_qcow2_driver;
@@ -24,6 +25,7 @@ extern const struct fmt_driver fmt_vpc_driver;
 /* clang-format off */
 const struct fmt_driver *const fmt_drivers[] = {
     &fmt_raw_driver,
+    &fmt_luks_driver,
     &fmt_parallels_driver,
     &fmt_qcow_driver,
     &fmt_qcow2_driver,

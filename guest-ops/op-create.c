@@ -26,7 +26,7 @@ static int backing_open(struct guest *g, struct create_job *job)
         return 0;
     int r = node_read(g, &g->job, item.inside, &node);
     if (r == 0)
-        r = guest_chain_open(g, &node, 0, &job->create.backing);
+        r = guest_chain_open(g, &node, FMT_OPEN_NO_DATA, &job->create.backing);
     if (r < 0)
         return r;
     if (!job->has_size)
@@ -124,6 +124,8 @@ int op_create(struct guest *g)
         r = backing_open(g, &job);
     if (r == 0)
         r = formatting_note(g, &job);
+    if (r == 0 && job.driver->create_check)
+        r = job.driver->create_check(&g->env, &job.create);
     if (r == 0)
         r = target_open(g, &job);
     if (r == 0)

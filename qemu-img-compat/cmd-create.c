@@ -153,6 +153,7 @@ static bool create_reference(void *ctx, Session *session, const struct tree *ref
                              GError **error)
 {
     enum { REFERENCE_BACKING = 0, REFERENCE_DATA_FILE = 1, REFERENCE_TARGET = 4 };
+    static const char *const sized_by_guest[] = {"raw", "luks", NULL};
     CreateRun *run = ctx;
     size_t root = tree_root(reference);
     uint64_t kind = tree_get_u64(reference, root, "kind", UINT64_MAX);
@@ -175,7 +176,7 @@ static bool create_reference(void *ctx, Session *session, const struct tree *ref
                        .opts = run->opts,
                        .format_rows =
                            driver_is_protocol(format) ? NULL : option_table_create(run->format),
-                       .is_raw = strcmp(guest_format(run), "raw") == 0};
+                       .guest_sizes = g_strv_contains(sized_by_guest, guest_format(run))};
     if (!create_file_open(&file, session, device, status, error))
         return false;
     *(is_target ? &run->target_opened : &run->data_file_opened) = true;
@@ -201,6 +202,9 @@ static Value *job_new(const CreateRun *run, Value *backing)
         value_dict_put_string(job, "backing-format", format);
     if (backing)
         value_dict_put(job, "backing", backing);
+    Value *secrets = objects_secrets(run->line->objects);
+    if (secrets)
+        value_dict_put(job, "secrets", secrets);
     value_dict_put(job, "options", options);
     return job;
 }

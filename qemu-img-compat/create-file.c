@@ -47,7 +47,7 @@ static bool regular_open(const CreateFile *file, const char *preallocation, Sess
     if (!session_file_open(session, &open, device, status, error))
         return false;
     *status = -ENOTSUP;
-    return file->is_raw || g_strcmp0(preallocation, "metadata") != 0 ||
+    return file->guest_sizes || g_strcmp0(preallocation, "metadata") != 0 ||
            failure_set(error, "Unsupported preallocation mode: %s", preallocation);
 }
 

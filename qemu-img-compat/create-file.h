@@ -12,7 +12,7 @@ typedef struct CreateFile {
     const Driver *protocol; /* what opens it, or NULL: by its name */
     const Opts *opts;
     const OptRow *format_rows; /* options that the format keeps for itself */
-    bool is_raw;               /* the guest sizes it afterwards, as preallocation says */
+    bool guest_sizes;          /* by the guest, afterwards, as preallocation says */
 } CreateFile;
 
 /*

@@ -159,6 +159,9 @@ struct fmt_driver {
     /* The @index-th of facts.snapshot_count. Texts live as long as the image. */
     int (*snapshot)(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out);
 
+    /* Refuse options before the new file is made and what stood there before is lost: only where
+     * the reference does so, too. create->device is not valid yet. */
+    int (*create_check)(struct fmt_env *env, const struct fmt_create *create);
     /* Lay out and write a new image; header last. */
     int (*create)(struct fmt_env *env, const struct fmt_create *create);
 

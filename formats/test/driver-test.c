@@ -23,6 +23,10 @@ int driver_create(struct fake_world *world, const char *format, uint64_t bytes,
         const struct driver_option *o = &options[typed.count];
         row[typed.count] = (struct fmt_option){fmt_bytes_of(o->name), o->type, o->number,
                                                fmt_bytes_of(o->text ? o->text : "")};
+        if (strstr(o->name, "key-secret")) {
+            world->node_option = row[typed.count];
+            world->node_options = (struct fmt_options){&world->node_option, 1};
+        }
     }
     *device = fake_device_add(world, format, NULL, 0);
     struct fmt_create create = {.device = *device,
@@ -44,7 +48,8 @@ static int open_device(struct fake_world *world, const char *format, uint32_t de
     struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of(format)),
                                   .device = device,
                                   .flags = flags,
-                                  .filename = fmt_bytes_of("image")};
+                                  .filename = fmt_bytes_of("image"),
+                                  .options = &world->node_options};
     return fmt_image_open(&world->env, &spec, image);
 }
 
@@ -214,6 +219,8 @@ static int pieces_write(struct fmt_image *image, uint8_t *shadow)
     struct pieces p = {.seed = 7};
     int r = 0;
 
+    if (image->facts.encrypted) /* a new one reads as anything */
+        r = driver->write_zeroes(image, 0, image->facts.virtual_bytes, false);
     for (unsigned n = 0; r == 0 && n < WRITES; n++) {
         pieces_next(&p, image->facts.virtual_bytes);
         bool compressed = driver->write_compressed && n % 4 == 1, zeroes = n % 4 == 2;
