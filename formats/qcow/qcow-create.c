@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow: new images. */
-#include "common/newfile.h"
+#include "crypto/secret.h"
 #include "qcow.h"
 
 /* Clusters of one sector over a backing file: then nothing unmodified is ever copied. */
@@ -11,18 +11,50 @@ enum {
     L2_BITS_BACKED = 12,
 };
 
+/* What the two names of the same option come to: the format's name, empty for none. */
+static struct fmt_bytes encryption_format(const struct fmt_create *create)
+{
+    if (fmt_option_bool(create->options, "encryption", false))
+        return fmt_bytes_of("qcow");
+    return fmt_option_text(create->options, "encrypt.format");
+}
+
+int qcow_create_check(struct fmt_env *env, const struct fmt_create *create)
+{
+    if (fmt_option_bool(create->options, "encryption", false) &&
+        fmt_option_find(create->options, "encrypt.format"))
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_CRYPTO_FORMAT_TWICE);
+    return 0;
+}
+
+/* Values that are none, in the order in which the reference reads the options. */
 static int encryption_check(struct fmt_env *env, const struct fmt_create *create)
 {
-    static const char *const formats[] = {"qcow", "luks", "aes", NULL};
-    struct fmt_bytes format = fmt_option_text(create->options, "encrypt.format");
+    static const char *const formats[] = {"qcow", "aes", "luks", NULL};
+    struct fmt_bytes format = encryption_format(create);
+    int known = 0;
+
+    for (size_t i = 0; formats[i]; i++)
+        known += fmt_bytes_equal(format, formats[i]);
+    if (known)
+        return 0;
+    if (fmt_option_find(create->options, "encrypt.format"))
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("format"), FMT_STR(format));
+    if (fmt_option_find(create->options, "encrypt.key-secret"))
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_CRYPTO_NO_FORMAT);
+    return 0;
+}
+
+/* Whether the image is to be encrypted; the passphrase must be there, though creating does not
+ * need it. */
+static int encryption_choose(struct fmt_env *env, const struct fmt_create *create, uint32_t *crypt)
+{
+    struct fmt_bytes format = encryption_format(create), passphrase;
 
     if (format.length == 0)
         return 0;
-    if (fmt_option_enum(create->options, "encrypt.format", formats, 0) < 0)
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("format"), FMT_STR(format));
-    if (fmt_bytes_equal(format, "luks"))
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_CREATE_ENCRYPTION);
-    return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_KEY_SECRET);
+    *crypt = QCOW_CRYPT_AES;
+    return crypto_secret_find(env, create->options, "encrypt.", &passphrase);
 }
 
 /* The L1 table, in whole sectors. The reference keeps the number of its entries in a signed int. */
@@ -69,11 +101,13 @@ int qcow_create(struct fmt_env *env, const struct fmt_create *create)
     bool recorded = create->backing_present && !fmt_bytes_equal(create->backing_name, "fat:");
     uint64_t header_bytes = QCOW_HEADER_BYTES, l1_bytes = 0;
 
-    if (h.disk_bytes == 0)
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_ZERO_SIZE);
     int r = encryption_check(env, create);
     if (r < 0)
         return r;
+    if (h.disk_bytes == 0)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_ZERO_SIZE);
+    if (fmt_bytes_equal(encryption_format(create), "luks"))
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_CREATE_ENCRYPTION);
     if (recorded) {
         h.backing_off = QCOW_HEADER_BYTES;
         h.backing_bytes = (uint32_t)create->backing_name.length;
@@ -83,6 +117,8 @@ int qcow_create(struct fmt_env *env, const struct fmt_create *create)
     h.l2_bits = create->backing_present ? L2_BITS_BACKED : L2_BITS;
     h.l1_off = round_up_u64(header_bytes, sizeof(uint64_t));
     r = l1_bytes_choose(env, h.disk_bytes, h.cluster_bits + h.l2_bits, &l1_bytes);
+    if (r == 0)
+        r = encryption_choose(env, create, &h.crypt);
     if (r < 0)
         return r;
     r = image_write(env, create, &h, l1_bytes);

@@ -63,9 +63,12 @@ static int cluster_read(struct fmt_image *image, uint64_t offset, uint8_t *buffe
     }
     if (entry % FMT_SECTOR_BYTES != 0)
         return -FMT_EIO;
-    if (image->facts.encrypted)
+    if (!image->facts.encrypted)
+        return io_read(image->env, image->device, entry + in_cluster, buffer, length);
+    if (!state->volume)
         return -FMT_ENOTSUP;
-    return io_read(image->env, image->device, entry + in_cluster, buffer, length);
+    struct crypto_run run = {image->device, entry + in_cluster, offset};
+    return crypto_disk_read(image->env, state->volume, &run, buffer, length);
 }
 
 int qcow_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)

@@ -33,14 +33,16 @@ static int entry_place(struct fmt_image *image, uint64_t offset, uint64_t *entry
     return r;
 }
 
-/* Fill a new cluster with what was there: the compressed bytes, or the backing file's. */
+/* Fill a new cluster with what was there: the compressed bytes, or the backing file's. Of a disk
+ * that is encrypted, zeroes are written, too. */
 static int cluster_fill(struct fmt_image *image, uint64_t offset, uint64_t cluster_off)
 {
     struct qcow_state *state = image->state;
     uint64_t start = offset - offset % state->cluster_bytes, entry;
+    struct crypto_run run = {image->device, cluster_off, start};
 
     int r = qcow_entry(state, offset, &entry);
-    if (r < 0 || (entry == 0 && !image->backing))
+    if (r < 0 || (entry == 0 && !image->backing && !state->volume))
         return r;
     r = qcow_buffers_make(image);
     if (r < 0)
@@ -53,40 +55,97 @@ static int cluster_fill(struct fmt_image *image, uint64_t offset, uint64_t clust
     }
     if (r < 0)
         return r;
+    if (state->volume)
+        return crypto_disk_write(image->env, state->volume, &run, state->cluster,
+                                 state->cluster_bytes);
     return io_write(image->env, image->device, cluster_off, state->cluster, state->cluster_bytes);
+}
+
+/* Where the cluster at @offset lies, of which @length bytes will be written; a new one if there is
+ * none, or one that is compressed. */
+static int cluster_place(struct fmt_image *image, uint64_t offset, uint64_t length,
+                         uint64_t *cluster_off)
+{
+    struct qcow_state *state = image->state;
+    uint64_t entry, entry_off;
+
+    int r = qcow_entry(state, offset, &entry);
+    if (r < 0)
+        return r;
+    *cluster_off = entry;
+    if (entry && !(entry & QCOW_COMPRESSED))
+        return entry % FMT_SECTOR_BYTES ? -FMT_EIO : 0;
+    r = entry_place(image, offset, &entry_off);
+    if (r == 0)
+        r = fmt_append_take(image->env, image->device, &state->append, state->cluster_bytes,
+                            state->cluster_bytes, cluster_off);
+    if (r == 0 && length < state->cluster_bytes)
+        r = cluster_fill(image, offset, *cluster_off);
+    return r == 0 ? entry_write(state, entry_off, *cluster_off) : r;
 }
 
 int qcow_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out)
 {
     struct qcow_state *state = image->state;
-    uint64_t in_cluster = offset % state->cluster_bytes, entry, entry_off, cluster_off;
-    bool whole;
+    uint64_t in_cluster = offset % state->cluster_bytes, cluster_off;
 
     if (image->facts.encrypted)
         return -FMT_ENOTSUP;
     length = min_u64(length, state->cluster_bytes - in_cluster);
-    whole = length == state->cluster_bytes;
-    int r = qcow_entry(state, offset, &entry);
-    if (r < 0)
-        return r;
-    if (entry && !(entry & QCOW_COMPRESSED))
-        return entry % FMT_SECTOR_BYTES ? -FMT_EIO : qcow_map(image, offset, length, out);
-    r = entry_place(image, offset, &entry_off);
-    if (r == 0)
-        r = fmt_append_take(image->env, image->device, &state->append, state->cluster_bytes,
-                            state->cluster_bytes, &cluster_off);
-    if (r == 0 && !whole)
-        r = cluster_fill(image, offset, cluster_off);
-    if (r == 0)
-        r = entry_write(state, entry_off, cluster_off);
-    if (r < 0)
-        return r;
+    int r = cluster_place(image, offset, length, &cluster_off);
     *out = (struct fmt_extent){.kind = FMT_EXTENT_DATA,
                                .length = length,
                                .device = image->device,
                                .device_off = cluster_off + in_cluster,
                                .has_offset = true};
-    return 0;
+    return r;
+}
+
+/* Encrypt and write, cluster by cluster; @buffer NULL: zeroes. */
+static int encrypted_write(struct fmt_image *image, uint64_t offset, const uint8_t *buffer,
+                           uint64_t length)
+{
+    struct qcow_state *state = image->state;
+    uint64_t cluster_off;
+    int r = state->volume ? 0 : -FMT_ENOTSUP;
+
+    while (r == 0 && length > 0) {
+        uint64_t in_cluster = offset % state->cluster_bytes;
+        uint64_t n = min_u64(length, state->cluster_bytes - in_cluster);
+        r = cluster_place(image, offset, n, &cluster_off);
+        if (r < 0)
+            break;
+        struct crypto_run run = {image->device, cluster_off + in_cluster, offset};
+        r = crypto_disk_write(image->env, state->volume, &run, buffer, n);
+        buffer = buffer ? buffer + n : NULL;
+        offset += n;
+        length -= n;
+    }
+    return r;
+}
+
+int qcow_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length)
+{
+    if (image->facts.encrypted)
+        return encrypted_write(image, offset, buffer, length);
+    return fmt_allocated_write(image, offset, buffer, length);
+}
+
+int qcow_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length, bool may_unmap)
+{
+    int r = 0;
+
+    if (!image->facts.encrypted)
+        return fmt_allocated_write_zeroes(image, offset, length, may_unmap);
+    while (r == 0 && length > 0) {
+        struct fmt_extent extent;
+        r = qcow_map(image, offset, length, &extent);
+        if (r == 0 && (extent.kind != FMT_EXTENT_UNALLOCATED || image->facts.backing_present))
+            r = encrypted_write(image, offset, NULL, extent.length);
+        offset += extent.length;
+        length -= extent.length;
+    }
+    return r;
 }
 
 /* Store the encoded cluster in state->coded, at the next sector. */
@@ -108,14 +167,13 @@ static int coded_store(struct fmt_image *image, uint64_t offset, size_t coded_by
                        QCOW_COMPRESSED | (uint64_t)coded_bytes << shift | coded_off);
 }
 
+/* Compressed clusters are not encrypted: so the reference reads and writes them. */
 int qcow_write_compressed(struct fmt_image *image, uint64_t offset, const void *buffer,
                           size_t length)
 {
     struct qcow_state *state = image->state;
     size_t coded_bytes = state->cluster_bytes;
 
-    if (image->facts.encrypted)
-        return -FMT_ENOTSUP;
     if (offset % state->cluster_bytes != 0 || length > state->cluster_bytes ||
         (length < state->cluster_bytes && offset + length != image->facts.virtual_bytes))
         return -FMT_EINVAL;
@@ -129,7 +187,7 @@ int qcow_write_compressed(struct fmt_image *image, uint64_t offset, const void *
                           state->coded, &coded_bytes);
     if (r == 0 && coded_bytes < state->cluster_bytes)
         return coded_store(image, offset, coded_bytes);
-    return r == -FMT_ENOMEM ? r : fmt_allocated_write(image, offset, buffer, length);
+    return r == -FMT_ENOMEM ? r : qcow_write(image, offset, buffer, length);
 }
 
 int qcow_finish(struct fmt_image *image)

@@ -2,6 +2,8 @@
 /* qcow: recognising an image and reading its header. */
 #include "qcow.h"
 
+#include "crypto/secret.h"
+
 enum { CLUSTER_BITS_MIN = 9, CLUSTER_BITS_MAX = 16, L2_ENTRY_BITS = 3 };
 
 static unsigned qcow_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
@@ -47,6 +49,22 @@ static int header_check(struct fmt_env *env, const struct qcow_header *h)
     return 0;
 }
 
+/* Encryption is by sectors of the disk, wherever their clusters lie. */
+static int volume_init(struct fmt_image *image)
+{
+    struct qcow_state *state = image->state;
+    struct fmt_bytes passphrase;
+
+    int r = crypto_secret_find(image->env, image->options, "encrypt.", &passphrase);
+    if (r < 0)
+        return r;
+    state->volume = fmt_alloc(image->env, sizeof(*state->volume));
+    if (!state->volume)
+        return -FMT_ENOMEM;
+    crypto_volume_init_aes(state->volume, passphrase);
+    return 0;
+}
+
 /* What the header says of encryption against what the node's options say. */
 static int encryption_check(struct fmt_image *image, const struct qcow_header *h)
 {
@@ -59,7 +77,9 @@ static int encryption_check(struct fmt_image *image, const struct qcow_header *h
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_OTHER_ENCRYPTION, FMT_STR(format));
     if (h->crypt > QCOW_CRYPT_AES)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_ENCRYPTION_METHOD);
-    return 0;
+    if (h->crypt == QCOW_CRYPT_NONE || (image->flags & FMT_OPEN_NO_DATA))
+        return 0;
+    return volume_init(image);
 }
 
 /* The number of L1 entries, and whether the table can be read at all. */
@@ -105,6 +125,7 @@ static int qcow_open(struct fmt_image *image)
 
     if (!state)
         return -FMT_ENOMEM;
+    image->state = state;
     int r = io_read(image->env, image->device, 0, bytes, sizeof(bytes));
     if (r < 0)
         return r;
@@ -118,7 +139,6 @@ static int qcow_open(struct fmt_image *image)
         r = backing_read(image, &state->header);
     if (r < 0)
         return r;
-    image->state = state;
     image->facts.virtual_bytes = state->header.disk_bytes / FMT_SECTOR_BYTES * FMT_SECTOR_BYTES;
     image->facts.cluster_bytes = state->cluster_bytes;
     image->facts.encrypted = state->header.crypt == QCOW_CRYPT_AES;
@@ -130,12 +150,13 @@ const struct fmt_driver fmt_qcow_driver = {
     .probe = qcow_probe,
     .open = qcow_open,
     .info = fmt_info_nothing,
+    .create_check = qcow_create_check,
     .create = qcow_create,
     .map = qcow_map,
     .read = qcow_read,
     .allocate = qcow_allocate,
-    .write = fmt_allocated_write,
-    .write_zeroes = fmt_allocated_write_zeroes,
+    .write = qcow_write,
+    .write_zeroes = qcow_write_zeroes,
     .write_compressed = qcow_write_compressed,
     .finish = qcow_finish,
     .supports_backing = true,

@@ -9,6 +9,7 @@
 #include "common/append.h"
 #include "common/cache.h"
 #include "common/format.h"
+#include "crypto/disk.h"
 
 #define QCOW_MAGIC 0x514649fbu /* "QFI\xfb" */
 #define QCOW_COMPRESSED (UINT64_C(1) << 63)
@@ -45,6 +46,7 @@ struct qcow_state {
     uint8_t *coded;          /* its compressed bytes */
     uint64_t cluster_entry;  /* its L2 entry; 0: none */
     struct fmt_append append;
+    struct crypto_volume *volume; /* NULL: not encrypted, or opened for its facts only */
 };
 
 /* L2 entry of the cluster at @offset of the disk, 0 if there is none. Returns 0 or a negative
@@ -54,11 +56,14 @@ int qcow_entry(struct qcow_state *state, uint64_t offset, uint64_t *entry);
 /* Make state->cluster and state->coded. Returns 0, or -FMT_ENOMEM with the error recorded. */
 int qcow_buffers_make(struct fmt_image *image);
 
+int qcow_create_check(struct fmt_env *env, const struct fmt_create *create);
 int qcow_create(struct fmt_env *env, const struct fmt_create *create);
 int qcow_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int qcow_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int qcow_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);
+int qcow_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
+int qcow_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length, bool may_unmap);
 int qcow_write_compressed(struct fmt_image *image, uint64_t offset, const void *buffer,
                           size_t length);
 int qcow_finish(struct fmt_image *image);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "crypto/cipher.h"
 #include "driver-test.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -73,7 +74,10 @@ static void test_refusals(void **state)
     image = driver_open(world, "qcow", spec.device, 0);
     assert_true(fmt_bytes_equal(image->facts.backing_name, "base"));
     be32_store(world->device[spec.device].data + 36, 1);
-    assert_true(driver_open(world, "qcow", spec.device, 0)->facts.encrypted);
+    fake_world_reset(world);
+    assert_true(fmt_image_open(&world->env, &spec, &image) < 0);
+    assert_string_equal(fake_error(world), "CRYPTO_KEY_SECRET(encrypt.)");
+    assert_true(driver_open(world, "qcow", spec.device, FMT_OPEN_NO_DATA)->facts.encrypted);
     fake_world_free(world);
 }
 
@@ -104,11 +108,47 @@ static void test_fields(void **state)
     fake_world_free(world);
 }
 
+static const struct driver_option encrypted[] = {
+    {"encrypt.format",     FMT_OPTION_TEXT, 0, "aes"},
+    {"encrypt.key-secret", FMT_OPTION_TEXT, 0, "s"  },
+    {NULL,                 FMT_OPTION_TEXT, 0, NULL },
+};
+
+/* Sectors are encrypted with AES-128-CBC by their number; a cluster is encrypted as a whole. */
+static void test_encrypted(void **state)
+{
+    static const uint8_t key[16] = "a passphrase";
+    struct fake_world *world = fake_world_new();
+    uint8_t sector[512], iv[16] = {9};
+    struct crypto_cipher cipher;
+    uint32_t device;
+
+    (void)state;
+    assert_int_equal(driver_create(world, "qcow", 1 << 20, encrypted, NULL, &device), 0);
+    struct fmt_image *image = driver_open(world, "qcow", device, FMT_OPEN_WRITABLE);
+    memset(sector, 0xcd, sizeof(sector));
+    assert_int_equal(image->driver->write(image, 9 * sizeof(sector), sector, sizeof(sector)), 0);
+    assert_int_equal(image->driver->finish(image), 0);
+    uint64_t l2_off = be64_load(world->device[device].data + 48);
+    uint64_t cluster_off = be64_load(world->device[device].data + l2_off + 8);
+    crypto_cipher_init(&cipher, CRYPTO_AES_128, CRYPTO_CBC, key);
+    const uint8_t *cluster = world->device[device].data + cluster_off;
+    memcpy(sector, cluster + sizeof(sector), sizeof(sector));
+    crypto_cipher_decrypt(&cipher, iv, sector, sizeof(sector));
+    for (size_t i = 0; i < sizeof(sector); i++)
+        assert_int_equal(sector[i], 0xcd);
+    assert_int_equal(fmt_image_read(image, 4095, sector, 3), 0);
+    assert_memory_equal(sector, "\0\0\0", 3);
+    fake_world_free(world);
+}
+
 static void test_write(void **state)
 {
     (void)state;
     driver_test_write("qcow", 1 << 20, NULL);
     driver_test_failing_write("qcow", 1 << 20, NULL);
+    driver_test_write("qcow", 1 << 20, encrypted);
+    driver_test_failing_write("qcow", 1 << 20, encrypted);
 }
 
 static void test_failing_io(void **state)
@@ -128,7 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create),     cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_fields),     cmocka_unit_test(test_write),
-        cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_failing_io), cmocka_unit_test(test_encrypted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
