@@ -19,6 +19,7 @@ extern const struct fmt_driver fmt_qcow2_driver;
 extern const struct fmt_driver fmt_qed_driver;
 extern const struct fmt_driver fmt_vdi_driver;
 extern const struct fmt_driver fmt_vhdx_driver;
+extern const struct fmt_driver fmt_vmdk_driver;
 extern const struct fmt_driver fmt_vpc_driver;
 
 /* One a line, so that two people can add one each. */
@@ -32,6 +33,7 @@ const struct fmt_driver *const fmt_drivers[] = {
     &fmt_qed_driver,
     &fmt_vdi_driver,
     &fmt_vhdx_driver,
+    &fmt_vmdk_driver,
     &fmt_vpc_driver,
     &fmt_blkdebug_driver,
     &fmt_compress_driver,

@@ -5,7 +5,7 @@
 #ifndef FORMATS_IMAGE_H
 #define FORMATS_IMAGE_H
 
-#include "common/format.h"
+#include "common/open.h"
 
 /* All drivers, in the reference's order of probing; NULL-terminated (drivers.c). */
 extern const struct fmt_driver *const fmt_drivers[];
@@ -17,18 +17,6 @@ const struct fmt_driver *fmt_driver_find(struct fmt_bytes name);
  * negative errno with FMT_ERR_IMAGE_READ_FOR_PROBE recorded. */
 int fmt_probe(struct fmt_env *env, uint32_t device, struct fmt_bytes filename,
               const struct fmt_driver **driver);
-
-struct fmt_image_spec {
-    const struct fmt_driver *driver; /* NULL: probe */
-    uint32_t device;
-    uint32_t flags;
-    struct fmt_bytes filename;
-    const struct fmt_options *options; /* may be NULL */
-};
-
-/* Open one image (without its backing file). On failure the driver has recorded the error. */
-int fmt_image_open(struct fmt_env *env, const struct fmt_image_spec *spec,
-                   struct fmt_image **image);
 
 /* Checked calls of the driver's callbacks; -FMT_ENOTSUP where there is none. */
 int fmt_image_info(struct fmt_image *image, const struct fmt_info *out);

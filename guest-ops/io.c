@@ -211,7 +211,23 @@ static int guest_extents(void *ctx, uint32_t device, uint64_t offset, uint64_t l
     return *count ? 0 : -FMT_EIO;
 }
 
-/* A driver's own reference (data file, extent, target): the host's answer is not needed. */
+/* The name in the host's answer to a reference, copied; empty if there is none. */
+static struct fmt_bytes answer_filename(struct guest *g, const struct tree_writer *w,
+                                        uint64_t length)
+{
+    struct tree answer;
+    struct fmt_bytes name = {"", 0};
+
+    if (length && length <= w->capacity && tree_check(&answer, w->data, length) == 0) {
+        struct tree_bytes found = tree_get_bytes(&answer, tree_root(&answer), "filename");
+        char *copy = fmt_arena_copy(&g->arena, found.data, found.length);
+        if (copy)
+            name = (struct fmt_bytes){copy, found.length};
+    }
+    return name;
+}
+
+/* A driver's own reference (data file, extent, target). */
 static int guest_open(void *ctx, const struct fmt_ref *ref, uint32_t *device)
 {
     struct guest *g = ctx;
@@ -223,6 +239,7 @@ static int guest_open(void *ctx, const struct fmt_ref *ref, uint32_t *device)
     tree_put_bytes(w, "name", ref->name.data, ref->name.length);
     tree_put_bool(w, "writable", ref->writable);
     tree_put_bool(w, "truncate", ref->truncate);
+    tree_put_bool(w, "plain", ref->plain);
     size_t length = tree_finish(w);
     size_t head_bytes = ref->head ? (size_t)min_u64(ref->head_bytes, ABI_PRELOAD_BYTES) : 0;
     struct abi_request request = {.kind = ABI_REQ_OPEN,
@@ -235,12 +252,16 @@ static int guest_open(void *ctx, const struct fmt_ref *ref, uint32_t *device)
     if (r < 0)
         return r;
     *device = (uint32_t)done.value;
+    if (ref->filename)
+        *ref->filename = answer_filename(g, w, done.value2);
     return 0;
 }
 
 static int guest_close(void *ctx, uint32_t device)
 {
     struct abi_request request = {.kind = ABI_REQ_CLOSE, .device = device};
+
+    device_changed(ctx, device); /* the number may be given to another */
     return ring_call(ctx, &request, NULL);
 }
 

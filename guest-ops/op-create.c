@@ -28,7 +28,7 @@ static int backing_open(struct guest *g, struct create_job *job)
     if (r == 0)
         r = guest_chain_open(g, &node, FMT_OPEN_NO_DATA, &job->create.backing);
     if (r < 0)
-        return r;
+        return fmt_fail(&g->env, -r, FMT_ERR_CREATE_BACKING);
     if (!job->has_size)
         job->create.virtual_bytes = job->create.backing->facts.virtual_bytes;
     return 0;

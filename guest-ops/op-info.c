@@ -55,7 +55,8 @@ static void put_passed_facts(struct guest *g, struct tree_writer *w, const struc
 
     tree_put_u64(w, "cluster-bytes", source ? source->facts.cluster_bytes : 0);
     tree_put_bool(w, "dirty", source && source->facts.dirty);
-    tree_put_bool(w, "no-dirty-flag", source && source->driver->no_dirty_flag);
+    tree_put_bool(w, "no-dirty-flag",
+                  source && (source->driver->no_dirty_flag || source->facts.no_dirty_flag));
 }
 
 static void put_facts(struct tree_writer *w, const struct fmt_image *image)

@@ -152,21 +152,22 @@ static bool create_reference(void *ctx, Session *session, const struct tree *ref
                              uint32_t *device, struct tree_writer *reply, int *status,
                              GError **error)
 {
-    enum { REFERENCE_BACKING = 0, REFERENCE_DATA_FILE = 1, REFERENCE_TARGET = 4 };
+    enum { REFERENCE_BACKING = 0, REFERENCE_EXTENT = 2, REFERENCE_TARGET = 4 };
     static const char *const sized_by_guest[] = {"raw", "luks", NULL};
     CreateRun *run = ctx;
     size_t root = tree_root(reference);
     uint64_t kind = tree_get_u64(reference, root, "kind", UINT64_MAX);
     g_autofree char *name = tree_dup_text(reference, root, "name");
 
-    if (kind == REFERENCE_BACKING)
+    if (kind == REFERENCE_BACKING || kind == REFERENCE_EXTENT)
         return session_backing_open(session, reference, device, reply, status, error);
     if (kind != REFERENCE_TARGET || !name)
         return failure_set(error, "The image refers to a file of a kind that is not supported");
     const char *data_file =
         opts_is_set(run->opts, "data_file") ? opts_get(run->opts, "data_file") : NULL;
     bool is_target = strcmp(name, run->filename) == 0;
-    if (!is_target && g_strcmp0(name, data_file) != 0) {
+    bool is_extent = strcmp(run->format, "vmdk") == 0 && create_file_is_extent(run->filename, name);
+    if (!is_target && !is_extent && g_strcmp0(name, data_file) != 0) {
         *status = -EPERM; /* a guest may not make files that the command line does not name */
         return failure_set(error, "The file '%s' is not named on the command line", name);
     }
@@ -179,7 +180,10 @@ static bool create_reference(void *ctx, Session *session, const struct tree *ref
                        .guest_sizes = g_strv_contains(sized_by_guest, guest_format(run))};
     if (!create_file_open(&file, session, device, status, error))
         return false;
-    *(is_target ? &run->target_opened : &run->data_file_opened) = true;
+    if (is_target)
+        run->target_opened = true;
+    else
+        run->data_file_opened = !is_extent;
     return true;
 }
 

@@ -37,9 +37,13 @@ static bool info_record(void *ctx, Session *session, enum abi_record kind, const
 static bool info_reference(void *ctx, Session *session, const struct tree *reference,
                            uint32_t *device, struct tree_writer *reply, int *status, GError **error)
 {
+    enum { REFERENCE_BACKING = 0 };
     InfoRun *run = ctx;
     size_t count = value_list_length(run->images);
-    if (tree_get_u64(reference, tree_root(reference), "device", UINT32_MAX) != run->last_device)
+    size_t root = tree_root(reference);
+
+    if (tree_get_u64(reference, root, "kind", 0) != REFERENCE_BACKING ||
+        tree_get_u64(reference, root, "device", UINT32_MAX) != run->last_device)
         return session_backing_open(session, reference, device, reply, status, error);
     const Value *last = count ? value_list_at(run->images, count - 1) : NULL;
     const char *full = value_dict_get_string(last, "full-backing-filename");

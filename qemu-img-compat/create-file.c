@@ -90,3 +90,23 @@ bool create_file_open(const CreateFile *file, Session *session, uint32_t *device
     return failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet",
                        protocol->name);
 }
+
+bool create_file_is_extent(const char *image, const char *name)
+{
+    const char *folder = strrchr(image, '/');
+    const char *base = folder ? folder + 1 : image;
+    const char *dot = strrchr(base, '.');
+    size_t before = dot ? (size_t)(dot - image) : strlen(image), after = strlen(image) - before;
+    size_t length = strlen(name);
+
+    if (length <= before + after || strncmp(name, image, before) != 0 ||
+        strcmp(name + length - after, image + before) != 0)
+        return false;
+    const char *added = name + before;
+    size_t added_length = length - before - after;
+    if (added_length == strlen("-flat") && strncmp(added, "-flat", added_length) == 0)
+        return true;
+    return added_length >= strlen("-s001") && added[0] == '-' &&
+           (added[1] == 's' || added[1] == 'f') &&
+           strspn(added + 2, "0123456789") >= added_length - 2;
+}

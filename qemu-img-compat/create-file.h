@@ -22,4 +22,8 @@ typedef struct CreateFile {
 bool create_file_open(const CreateFile *file, Session *session, uint32_t *device, int *status,
                       GError **error);
 
+/* Whether @name is one that VMDK gives to a further file of the image @image: NAME-flat.EXT,
+ * NAME-s001.EXT, NAME-f001.EXT and so on. */
+bool create_file_is_extent(const char *image, const char *name);
+
 #endif

@@ -206,7 +206,6 @@ static Value *image_info(const Session *session, const struct tree *tree, size_t
     Value *children = children_new(&image);
     int64_t actual = actual_bytes(&image, children);
 
-    value_dict_put(info, "children", children);
     value_dict_put_string(info, "filename", filename);
     value_dict_put_string(info, "format", format ? format : "");
     value_dict_put_int(info, "virtual-size",
@@ -222,6 +221,8 @@ static Value *image_info(const Session *session, const struct tree *tree, size_t
     put_backing(info, &image, filename);
     put_snapshots(info, tree, position);
     put_specific(info, &image);
+    /* Last, as QEMU: the order within a hash bucket depends on it. */
+    value_dict_put(info, "children", children);
     return info;
 }
 

@@ -215,6 +215,37 @@ uint32_t session_description_device(const Value *description)
     return (uint32_t)value_int(value_dict_get(description, "device"), 0);
 }
 
+/* The kinds of references, as the guest numbers them (enum fmt_ref_kind). */
+enum { REFERENCE_EXTENT = 2 };
+
+/* A file that a descriptor lists: beside it if its name is relative. Its format is not probed. */
+static bool extent_open(Session *session, const struct tree *reference, uint32_t *device,
+                        struct tree_writer *reply, GError **error)
+{
+    size_t root = tree_root(reference);
+    uint32_t number = (uint32_t)tree_get_u64(reference, root, "device", UINT32_MAX);
+    bool is_plain_data = tree_get_bool(reference, root, "plain", false);
+    const FileNode *beside = session_file_node(session, number);
+    g_autofree char *name = tree_dup_text(reference, root, "name");
+    g_autoptr(GString) warnings = g_string_new(NULL);
+
+    if (!beside || !name)
+        return failure_set(error, "The descriptor's file is not known");
+    if (*name != '/' && g_str_has_prefix(beside->filename, "json:"))
+        return failure_set(error,
+                           "Cannot use relative paths with VMDK descriptor file '%s': "
+                           "Cannot generate a base directory for %s nodes",
+                           beside->filename, beside->driver);
+    g_autofree char *full = name_combine(beside->filename, name);
+    g_autoptr(Value) node = node_from_name(full, is_plain_data ? "raw" : "vmdk", warnings, error);
+    g_autoptr(Value) description = node ? session_node_open(session, node, false, error) : NULL;
+    if (!description)
+        return false;
+    *device = session_description_device(description);
+    tree_put_str(reply, "filename", value_dict_get_string(description, "filename"));
+    return true;
+}
+
 bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
                           struct tree_writer *reply, int *status, GError **error)
 {
@@ -223,10 +254,12 @@ bool session_backing_open(Session *session, const struct tree *reference, uint32
     g_autofree char *name = tree_dup_text(reference, root, "name");
     g_autofree char *format = tree_dup_text(reference, root, "format");
     g_autofree char *overlay_name = session_image_name(session, overlay, NULL);
-    g_autofree char *full = name_backing_full(overlay_name, name ? name : "", error);
     g_autoptr(GString) warnings = g_string_new(NULL);
 
     *status = -EINVAL;
+    if (tree_get_u64(reference, root, "kind", 0) == REFERENCE_EXTENT)
+        return extent_open(session, reference, device, reply, error);
+    g_autofree char *full = name_backing_full(overlay_name, name ? name : "", error);
     if (!full)
         return *error || failure_set(error, "The backing file has no name");
     g_autoptr(Value) node = node_from_name(full, format, warnings, error);

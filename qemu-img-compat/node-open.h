@@ -16,8 +16,8 @@ Value *session_node_open(Session *session, const Value *node, bool named_by_user
 uint32_t session_description_device(const Value *description);
 
 /*
- * A backing file that an image names (a reference of the guest's): resolve, open, describe in
- * @reply. The usual `reference` handler of commands that open whole chains.
+ * A file that an image names (a reference of the guest's), its backing file or an extent: resolve,
+ * open, describe in @reply. The usual `reference` handler of commands that open whole chains.
  */
 bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
                           struct tree_writer *reply, int *status, GError **error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Raw deflate by zlib, its memory from the job's arena; see rawdeflate.h. */
+/* Deflate by zlib, its memory from the job's arena; see rawdeflate.h. */
 #define ZLIB_CONST
 #include "rawdeflate.h"
 
@@ -49,6 +49,21 @@ int rawdeflate_decode(struct fmt_arena *arena, int window_bits, const void *in, 
         if ((status != Z_STREAM_END && status != Z_BUF_ERROR) || stream.avail_out != 0)
             r = -FMT_EIO;
     }
+    fmt_arena_release(arena, mark);
+    return r;
+}
+
+int zlib_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *out,
+                size_t *out_bytes)
+{
+    size_t mark = fmt_arena_mark(arena), room = *out_bytes;
+    z_stream stream;
+
+    stream_init(&stream, arena, in, in_bytes, out, room);
+    int r = inflateInit(&stream) == Z_OK ? 0 : -FMT_ENOMEM;
+    if (r == 0 && inflate(&stream, Z_FINISH) != Z_STREAM_END)
+        r = -FMT_EIO;
+    *out_bytes = room - stream.avail_out;
     fmt_arena_release(arena, mark);
     return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Raw deflate data with a window smaller than usual, by zlib: what qcow stores. */
+/* Deflate data by zlib: raw with a window smaller than usual, as qcow stores it, or in its frame.
+ */
 #ifndef FORMATS_CODEC_RAWDEFLATE_H
 #define FORMATS_CODEC_RAWDEFLATE_H
 
@@ -12,6 +13,13 @@
  */
 int rawdeflate_decode(struct fmt_arena *arena, int window_bits, const void *in, size_t in_bytes,
                       void *out, size_t out_bytes);
+
+/*
+ * Decode one zlib stream (RFC 1950) of at most *@out_bytes bytes, which becomes its length; what
+ * follows it does not matter. Returns 0, -FMT_EIO for a stream that is broken, cut or longer.
+ */
+int zlib_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *out,
+                size_t *out_bytes);
 
 /* Encode; *@out_bytes is the room and becomes the length. -FMT_ENOSPC if the room is too small. */
 int rawdeflate_encode(struct fmt_arena *arena, int window_bits, const void *in, size_t in_bytes,

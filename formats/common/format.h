@@ -32,6 +32,7 @@ struct fmt_facts {
     bool encrypted;
     bool compressed; /* "compressed": true (streamOptimized, ...) */
     bool dirty;
+    bool no_dirty_flag; /* as the driver's, for this image alone */
     bool backing_present;
     struct fmt_bytes backing_name;   /* as stored */
     struct fmt_bytes backing_format; /* as stored; empty: none recorded */

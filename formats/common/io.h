@@ -41,8 +41,10 @@ struct fmt_ref {
     struct fmt_bytes name; /* as found */
     bool writable;
     bool truncate; /* FMT_REF_TARGET: create anew, else it may exist */
+    bool plain;    /* nothing but the disk's data will be read from it */
     void *head;    /* if not NULL, receives the first head_bytes of the opened device */
     size_t head_bytes;
+    struct fmt_bytes *filename; /* if not NULL, receives the opened file's name, for texts */
 };
 
 struct fmt_run {

@@ -145,6 +145,8 @@ static int fake_open(void *ctx, const struct fmt_ref *ref, uint32_t *device)
         if (!fmt_bytes_equal(ref->name, world->device[i].name))
             continue;
         *device = i;
+        if (ref->filename)
+            *ref->filename = fmt_bytes_of(world->device[i].name);
         return ref->head ? fake_read(ctx, i, 0, ref->head, ref->head_bytes) : 0;
     }
     if (ref->kind != FMT_REF_TARGET)

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * VMDK: a disk of one or several extents, each flat or sparse, told of by a text, the descriptor.
+ *
+ * The descriptor is a file of its own, or lies inside a hosted sparse extent. Sparse extents are of
+ * three kinds: hosted ("KDMV", also stream optimized), ESX's copy-on-write disks ("COWD") and
+ * ESX's space efficient ones (SESPARSE, not documented). All have a grain directory (L1) whose
+ * entries point to grain tables (L2). "Virtual Disk Format 5.0", VMware, 2011.
+ */
+#ifndef FORMATS_VMDK_VMDK_H
+#define FORMATS_VMDK_VMDK_H
+
+#include "common/cache.h"
+#include "common/format.h"
+
+#define VMDK_MAGIC_COWD UINT32_C(0x434f5744)   /* big-endian: "COWD" */
+#define VMDK_MAGIC_HOSTED UINT32_C(0x4b444d56) /* "KDMV" */
+#define VMDK_NO_PARENT UINT32_C(0xffffffff)    /* parentCID without a parent */
+
+enum {
+    VMDK_DESCRIPTOR_BYTES = 20 * 512,          /* where CIDs and the parent's name are looked for */
+    VMDK_DESCRIPTOR_MAX_BYTES = (1 << 20) - 1, /* the longest that is read */
+    VMDK_EMBEDDED_OFF = 0x200,
+    VMDK_HEADER_BYTES = 79, /* of a hosted sparse extent, with the magic */
+    VMDK_CLUSTER_SECTORS_MAX = 0x200000,
+    VMDK_L1_ENTRIES_MAX = 32 << 20,
+    VMDK_L2_ENTRIES_MAX = 512,       /* hosted */
+    VMDK_MARKER_BYTES = 12,          /* before each compressed grain: its sector, its length */
+    VMDK_GRAIN_MAX_BYTES = 16 << 20, /* largest compressed grain that is read */
+    VMDK_GTE_ZEROED = 1,
+    VMDK_CACHE_PAGES = 16,
+};
+
+/* Hosted sparse extents: flags, and offsets of header fields from the file's start. */
+#define VMDK_FLAG_NEWLINE_TEST (1u << 0)
+#define VMDK_FLAG_BACKUP_DIRECTORY (1u << 1)
+#define VMDK_FLAG_ZEROED_GRAIN (1u << 2)
+#define VMDK_FLAG_COMPRESSED (1u << 16)
+#define VMDK_FLAG_MARKERS (1u << 17)
+
+enum vmdk_header_off {
+    VMDK_OFF_VERSION = 4,
+    VMDK_OFF_FLAGS = 8,
+    VMDK_OFF_CAPACITY = 12,
+    VMDK_OFF_GRANULARITY = 20,
+    VMDK_OFF_DESCRIPTOR = 28,
+    VMDK_OFF_DESCRIPTOR_SIZE = 36,
+    VMDK_OFF_L2_ENTRIES = 44,
+    VMDK_OFF_BACKUP_DIRECTORY = 48,
+    VMDK_OFF_DIRECTORY = 56,
+    VMDK_OFF_GRAINS = 64,
+    VMDK_OFF_NEWLINE_TEST = 73,
+    VMDK_OFF_COMPRESSION = 77,
+};
+
+enum vmdk_kind {
+    VMDK_FLAT,
+    VMDK_SPARSE,   /* hosted and COWD */
+    VMDK_SESPARSE, /* 64-bit tables */
+    VMDK_ZERO,     /* no file, reads as zeroes */
+    VMDK_NOACCESS, /* space of the disk that may not be read */
+};
+
+struct vmdk_extent {
+    enum vmdk_kind kind;
+    uint32_t device;
+    struct fmt_bytes filename; /* as the host knows it */
+    struct fmt_bytes type;     /* in the descriptor; empty if the file is the whole image */
+    uint64_t start_sector;     /* on the disk */
+    uint64_t sectors;
+    uint64_t flat_off; /* FLAT: where the data begins in the file */
+
+    /* sparse kinds */
+    uint64_t cluster_sectors;
+    uint64_t l1_off;
+    uint64_t l1_backup_off; /* 0: none */
+    uint32_t l1_entries;
+    uint32_t l2_entries;
+    uint32_t l1_entry_sectors; /* of the disk, covered by one L1 entry */
+    bool compressed;
+    bool has_markers;
+    bool has_zeroed_grains;
+    uint64_t tables_sector; /* SESPARSE: what its table and grain numbers count from */
+    uint64_t grains_sector;
+};
+
+/* The compressed grain read last: small reads do not decode it again. */
+struct vmdk_grain {
+    const struct vmdk_extent *extent; /* NULL: none */
+    uint64_t offset;                  /* of the grain in the file */
+    uint8_t *data;
+    size_t bytes;
+    uint8_t *coded;
+    size_t room_bytes;
+};
+
+struct vmdk_state {
+    struct vmdk_extent *extent;
+    uint32_t extents, extents_room;
+    struct fmt_child *child; /* in the order of opening */
+    uint32_t children, children_room;
+    uint64_t end_sector; /* of the disk so far; saturates */
+    struct fmt_bytes create_type;
+    uint32_t cid, parent_cid;
+    unsigned nesting; /* of descriptors in extents */
+    bool parent_checked;
+    struct fmt_cache cache; /* tables of the extent that was asked last */
+    struct vmdk_grain grain;
+};
+
+/* ---- vmdk-text.c: the descriptor's text; nothing in it is trusted ---- */
+
+/* Position of @word in @text, or SIZE_MAX. */
+size_t vmdk_text_find(struct fmt_bytes text, const char *word);
+/* The value in quotes behind NAME= ; false if there is none of at most @max bytes. */
+bool vmdk_text_value(struct fmt_bytes text, const char *name, size_t max, struct fmt_bytes *value);
+/* The hexadecimal number behind NAME=. */
+bool vmdk_text_cid(struct fmt_bytes text, const char *name, uint32_t *cid);
+
+/* One line as `ACCESS SECTORS TYPE "NAME" OFFSET`, up to the first field that is not as expected.
+ */
+struct vmdk_line {
+    unsigned fields; /* 0..5 read */
+    struct fmt_bytes access;
+    int64_t sectors;
+    struct fmt_bytes type;
+    struct fmt_bytes name;
+    int64_t offset; /* in sectors */
+};
+
+void vmdk_line_parse(struct fmt_bytes text, struct vmdk_line *line);
+
+/* ---- vmdk-descriptor.c ---- */
+
+/* Read the text at @offset of @device, up to its first NUL. */
+int vmdk_descriptor_load(struct fmt_env *env, uint32_t device, uint64_t offset,
+                         struct fmt_bytes *text);
+/* Open all extents that the descriptor lists. */
+int vmdk_descriptor_open(struct fmt_image *image, struct vmdk_state *state, struct fmt_bytes text);
+
+/* ---- vmdk-extent.c ---- */
+
+/* Append @extent to the disk, its limits checked. Returns 0 or a negative errno. */
+int vmdk_extent_add(struct fmt_image *image, struct vmdk_state *state,
+                    const struct vmdk_extent *extent);
+/* Open a sparse extent by the magic at its start. @device and @filename: its file. */
+int vmdk_sparse_open(struct fmt_image *image, struct vmdk_state *state, uint32_t device,
+                     struct fmt_bytes filename);
+/* The magic; checks that there is a file long enough to have one. */
+int vmdk_magic_read(struct fmt_env *env, uint32_t device, uint32_t *magic);
+
+/* ---- vmdk-hosted.c, vmdk-sesparse.c ---- */
+
+int vmdk_hosted_open(struct fmt_image *image, struct vmdk_state *state, uint32_t device,
+                     struct fmt_bytes filename);
+int vmdk_sesparse_open(struct fmt_image *image, struct vmdk_state *state, uint32_t device,
+                       struct fmt_bytes filename);
+
+/* ---- vmdk-map.c, vmdk-read.c ---- */
+
+/* What one table entry says. */
+enum vmdk_found { VMDK_UNALLOCATED, VMDK_ZEROED, VMDK_ALLOCATED };
+
+struct vmdk_cluster {
+    enum vmdk_found found;
+    uint64_t offset;     /* ALLOCATED: of the cluster in the extent's file */
+    uint64_t in_cluster; /* of the byte asked for */
+    uint64_t length;     /* bytes from it that the answer holds for */
+};
+
+/* The extent that holds the byte @at of the disk, or NULL. */
+const struct vmdk_extent *vmdk_extent_find(const struct vmdk_state *state, uint64_t at);
+/* Look up @in_extent (bytes) in a sparse extent's tables. Returns 0 or a negative errno. */
+int vmdk_cluster_find(struct fmt_image *image, const struct vmdk_extent *extent, uint64_t in_extent,
+                      struct vmdk_cluster *cluster);
+int vmdk_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
+int vmdk_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
+int vmdk_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
+
+/* ---- vmdk-create.c, vmdk-create-extent.c ---- */
+
+/* Look at the options alone, before a file is touched. */
+int vmdk_create_check(struct fmt_env *env, const struct fmt_create *create);
+int vmdk_create(struct fmt_env *env, const struct fmt_create *create);
+
+/* Lay out a new hosted sparse extent in an empty file. */
+struct vmdk_new_extent {
+    uint64_t bytes; /* of the disk */
+    bool compressed;
+    bool zeroed_grains;
+};
+
+int vmdk_new_extent_write(struct fmt_env *env, uint32_t device,
+                          const struct vmdk_new_extent *extent);
+
+#endif
