@@ -7,6 +7,9 @@
 
 enum frame_kind { KIND_ERROR, KIND_PREFIX, KIND_HINT };
 
+/* No honest guest has more frames; each costs time by the length of what is there. */
+enum { FRAMES_MAX = 64 };
+
 static const struct {
     enum frame_kind kind;
     const char *text;
@@ -125,7 +128,7 @@ char *error_text(const struct tree *error, const char *reference)
 
     if (tree_find(error, tree_root(error), "frames", &frames) && frames.type == TREE_LIST) {
         size_t position = frames.inside;
-        while (tree_next(error, &position, &frame)) {
+        for (unsigned n = 0; n < FRAMES_MAX && tree_next(error, &position, &frame); n++) {
             g_autoptr(GString) text = g_string_new(NULL);
             if (frame.type != TREE_DICT)
                 continue;

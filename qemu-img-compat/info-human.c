@@ -90,6 +90,9 @@ static int64_t dict_int(const Value *dict, const char *key)
 static char *date_text(int64_t seconds)
 {
     g_autoptr(GDateTime) date = g_date_time_new_from_unix_local(seconds);
+
+    if (!date) /* no image has such a date: the guest lies */
+        return g_strdup("");
     return g_date_time_format(date, "%Y-%m-%d %H:%M:%S");
 }
 

@@ -180,12 +180,13 @@ static void put_snapshots(Value *info, const struct tree *record, size_t image)
 
 static void put_specific(Value *info, const ImageFacts *image)
 {
+    const char *format = image->format ? image->format : ""; /* from a guest that has gone mad */
     struct tree_item item;
 
     if (!tree_find(image->tree, image->position, "specific", &item) || item.type != TREE_DICT)
         return;
     Value *specific = value_new_dict();
-    value_dict_put_string(specific, "type", is_leaf(image) ? "file" : image->format);
+    value_dict_put_string(specific, "type", is_leaf(image) ? "file" : format);
     value_dict_put(specific, "data", value_from_tree(image->tree, &item));
     value_dict_put(info, "format-specific", specific);
 }

@@ -65,12 +65,15 @@ static Value *list_from_tree(const struct tree *tree, size_t position)
     return list;
 }
 
+/* Adding a member takes time by their number, and a record has room for a million. */
+enum { MEMBERS_MAX = 4096 };
+
 static Value *dict_from_tree(const struct tree *tree, size_t position)
 {
     Value *dict = value_new_dict();
     struct tree_item item;
 
-    while (tree_next(tree, &position, &item)) {
+    for (unsigned n = 0; n < MEMBERS_MAX && tree_next(tree, &position, &item); n++) {
         g_autofree char *key = g_strndup(item.key.data, item.key.length);
         value_dict_put(dict, key, value_from_tree(tree, &item));
     }
