@@ -218,6 +218,20 @@ uint32_t session_description_device(const Value *description)
 /* The kinds of references, as the guest numbers them (enum fmt_ref_kind). */
 enum { REFERENCE_EXTENT = 2 };
 
+/* The node of a file by its path: a colon in it does not make a protocol. */
+static Value *path_node_new(const char *path, const char *format)
+{
+    const Driver *device = name_device_find(path);
+    Value *node = value_new_dict();
+    Value *file = value_new_dict();
+
+    value_dict_put_string(file, "driver", device ? device->name : "file");
+    value_dict_put_string(file, "filename", path);
+    value_dict_put_string(node, "driver", format);
+    value_dict_put(node, "file", file);
+    return node;
+}
+
 /* A file that a descriptor lists: beside it if its name is relative. Its format is not probed. */
 static bool extent_open(Session *session, const struct tree *reference, uint32_t *device,
                         struct tree_writer *reply, GError **error)
@@ -227,7 +241,6 @@ static bool extent_open(Session *session, const struct tree *reference, uint32_t
     bool is_plain_data = tree_get_bool(reference, root, "plain", false);
     const FileNode *beside = session_file_node(session, number);
     g_autofree char *name = tree_dup_text(reference, root, "name");
-    g_autoptr(GString) warnings = g_string_new(NULL);
 
     if (!beside || !name)
         return failure_set(error, "The descriptor's file is not known");
@@ -237,8 +250,8 @@ static bool extent_open(Session *session, const struct tree *reference, uint32_t
                            "Cannot generate a base directory for %s nodes",
                            beside->filename, beside->driver);
     g_autofree char *full = name_combine(beside->filename, name);
-    g_autoptr(Value) node = node_from_name(full, is_plain_data ? "raw" : "vmdk", warnings, error);
-    g_autoptr(Value) description = node ? session_node_open(session, node, false, error) : NULL;
+    g_autoptr(Value) node = path_node_new(full, is_plain_data ? "raw" : "vmdk");
+    g_autoptr(Value) description = session_node_open(session, node, false, error);
     if (!description)
         return false;
     *device = session_description_device(description);

@@ -158,6 +158,16 @@ static int contained_open(const struct vmm *vmm, const char *path, int flags)
     return fd;
 }
 
+/* A folder that confinement alone keeps us from opening: as one that is opened, and then refused.
+ */
+static bool is_hidden_folder(const char *path, int flags)
+{
+    struct stat st;
+
+    return (flags & O_ACCMODE) == O_RDONLY && stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+           access(path, R_OK) == 0;
+}
+
 int gate_open(struct vmm *vmm, const struct vmm_open *open, struct vmm_open_result *result)
 {
     enum vmm_policy policy = vmm->options.policy;
@@ -173,6 +183,8 @@ int gate_open(struct vmm *vmm, const struct vmm_open *open, struct vmm_open_resu
     if (fd < 0) {
         bool forbidden = fd == -EPERM && !open->named_by_user && policy != VMM_POLICY_PARITY;
         result->step = forbidden ? VMM_OPEN_POLICY : VMM_OPEN_OPEN;
+        if (fd == -EACCES && is_hidden_folder(open->path, flags))
+            result->step = VMM_OPEN_TYPE;
         return fd;
     }
     int r = 0;

@@ -2,11 +2,15 @@
 """Describes the files that a command left, so that two runs can be compared."""
 import hashlib
 import os
+import re
 import stat
 
 from . import scratch
 
 BLOCK = 4096
+HEAD = 16 * BLOCK
+CONTENT_ID = re.compile(rb"\nCID=([0-9a-f]{1,8})\n")
+DESCRIPTOR_END = 21 * 512  # inside a sparse extent
 
 
 class Rules:
@@ -18,6 +22,7 @@ class Rules:
     mask FILE:OFFSET+LENGTH  these bytes of FILE are not compared (ids, times)
     accepts FILE             what the reference's info and check say of FILE is compared instead
     ignore KEY               values of KEY in what info says of accepted files (ids, times)
+    content-ids              CID=... of VMDK descriptors, which is random and of no fixed length
     """
 
     def __init__(self, words):
@@ -25,6 +30,7 @@ class Rules:
         self.masks = {}
         self.accepts = []
         self.ignored_keys = []
+        self.content_ids = False
         words = iter(words)
         for word in words:
             if word == "names":
@@ -39,6 +45,8 @@ class Rules:
                 self.accepts.append(next(words))
             elif word == "ignore":
                 self.ignored_keys.append(next(words))
+            elif word == "content-ids":
+                self.content_ids = True
             elif word != "bytes":
                 raise scratch.SetupError(f"files: unknown word '{word}'")
 
@@ -83,6 +91,19 @@ def hash_chunk(digest, chunk, offset, masks):
             digest.update(block)
 
 
+def content_id_hidden(head):
+    """The file's start without a descriptor's content ID, and the bytes that the ID fell short."""
+    found = CONTENT_ID.search(head)
+    if not found:
+        return head, 0
+    short = 8 - len(found[1])
+    rest = head[found.end(1):]
+    if head.startswith(b"KDMV"):
+        inside = DESCRIPTOR_END - found.end(1)
+        rest = rest[:inside - short] + rest[inside:]
+    return head[:found.start(1)] + bytes(8) + rest, short
+
+
 def describe(folder, rules, judge):
     """A dictionary from names in the folder to what is compared of them."""
     result = {}
@@ -104,7 +125,14 @@ def entry(full, short, rules, judge):
         return {"type": stat.S_IFMT(info.st_mode), "mode": mode}
     if short in rules.accepts:
         return {"mode": mode, "judged": judge(short, rules.ignored_keys)}
-    result = {"mode": mode, "size": info.st_size, "hash": hash_readable(full, rules, short)}
+    size = info.st_size
+    if rules.content_ids:
+        with open(full, "rb") as file:
+            head, missing = content_id_hidden(file.read(HEAD))
+        size += 0 if head.startswith(b"KDMV") else missing
+        rules.masks[short] = [(0, HEAD)]
+        mode += " " + hashlib.sha256(head).hexdigest()
+    result = {"mode": mode, "size": size, "hash": hash_readable(full, rules, short)}
     if not rules.any_blocks:
         result["blocks"] = info.st_blocks
     return result
