@@ -68,9 +68,10 @@ static int entry_read(struct fmt_image *image, const uint8_t *at, const uint8_t 
     if (end - at < ENTRY_BYTES)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_BITMAPS_BROKEN);
     entry_parse(at, &entry);
-    uint64_t bytes = round_up_u64(ENTRY_BYTES + (uint64_t)entry.extra_bytes + entry.name_bytes,
-                                  ENTRY_ALIGN_BYTES);
-    if (bytes > (uint64_t)(end - at))
+    uint64_t bytes = ENTRY_BYTES + (uint64_t)entry.extra_bytes + entry.name_bytes;
+    bytes = round_up_u64(bytes, ENTRY_ALIGN_BYTES);
+    /* The reference counts in 32 bits with sign: sizes beyond that are extra data's fault. */
+    if ((int32_t)(uint32_t)bytes > end - at)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_BITMAPS_BROKEN);
     if (entry.extra_bytes != 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_BITMAP_EXTRA);

@@ -200,10 +200,8 @@ static int l1_make(struct plan *plan)
     if (r == 0)
         r = newfile_pieces_write(plan->file.env, plan->file.device, h->l1_off, bytes, zeroes_fill,
                                  NULL);
-    if (r < 0) {
-        fmt_fail(plan->file.env, -r, FMT_ERR_QCOW2_GROW_L1, FMT_NUM(-r));
-        return fmt_fail(plan->file.env, -r, FMT_ERR_QCOW2_RESIZE_IMAGE);
-    }
+    if (r < 0)
+        return fmt_fail(plan->file.env, -r, FMT_ERR_QCOW2_GROW_L1, FMT_NUM(-r));
     state->tables.zero_off = h->l1_off + bytes;
     return 0;
 }
@@ -212,18 +210,26 @@ static int l1_make(struct plan *plan)
 static int image_resize(struct plan *plan)
 {
     const struct qcow2_state *state = &plan->state;
-    int r = l1_make(plan);
+    struct fmt_env *env = plan->file.env;
+    uint64_t bytes = state->header.disk_bytes;
+    int r = 0;
 
+    if (bytes > INT64_MAX)
+        r = fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_SIZE_NEGATIVE);
+    else if (bytes > FMT_OFFSET_MAX)
+        r = fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_SIZE_MAXIMUM, FMT_NUM(bytes),
+                     FMT_NUM(FMT_OFFSET_MAX));
+    else
+        r = l1_make(plan);
     if (r < 0)
-        return r;
+        return fmt_fail(env, -r, FMT_ERR_QCOW2_RESIZE_IMAGE);
     if (plan->prealloc != QCOW2_PREALLOC_OFF)
         r = qcow2_preallocate(&plan->file, plan->prealloc);
     else if (state->has_data_file)
-        r = io_truncate(plan->file.env, state->data_device, state->header.disk_bytes,
-                        FMT_PREALLOC_OFF);
-    if (r < 0 && plan->file.env->error->frames == 0)
-        fmt_fail(plan->file.env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r));
-    return r < 0 ? fmt_fail(plan->file.env, -r, FMT_ERR_QCOW2_RESIZE_IMAGE) : 0;
+        r = io_truncate(env, state->data_device, bytes, FMT_PREALLOC_OFF);
+    if (r < 0 && env->error->frames == 0)
+        fmt_fail(env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r));
+    return r < 0 ? fmt_fail(env, -r, FMT_ERR_QCOW2_RESIZE_IMAGE) : 0;
 }
 
 /* The header's texts in its cluster, with the errors of each. */

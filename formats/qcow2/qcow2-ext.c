@@ -69,6 +69,7 @@ static int crypto_read(struct fmt_image *image, const struct extension *ext)
     int r = io_read(env, image->device, ext->off, bytes, sizeof(bytes));
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_QCOW2_EXT_CRYPTO_READ, FMT_NUM(-r));
+    state->has_crypto_header = true;
     state->crypto_off = be64_load(bytes);
     state->crypto_bytes = be64_load(bytes + 8);
     if (state->crypto_off % state->cluster_bytes != 0)

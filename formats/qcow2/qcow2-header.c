@@ -188,7 +188,7 @@ int qcow2_header_open(struct fmt_image *image)
     if (r < 0)
         return r;
     state->cluster_bytes = UINT64_C(1) << h->cluster_bits; /* refusing a feature reads extensions */
-    state->extensions_end_off = h->backing_off ? h->backing_off : UINT64_C(1) << h->cluster_bits;
+    state->extensions_end_off = h->backing_off ? h->backing_off : state->cluster_bytes;
     r = compression_check(image->env, h);
     if (r == 0)
         r = features_check(image);

@@ -101,7 +101,8 @@ static int encryption_check(const struct fmt_image *image)
     uint32_t method = state->header.crypt_method;
 
     if (method > QCOW2_CRYPT_LUKS)
-        return fmt_fail(image->env, FMT_EINVAL, FMT_ERR_QCOW2_CRYPT_METHOD, FMT_NUM(method));
+        return fmt_fail(image->env, FMT_EINVAL, FMT_ERR_QCOW2_CRYPT_METHOD,
+                        FMT_NUM((int32_t)method));
     if (!format.data)
         return 0;
     if (method == QCOW2_CRYPT_NONE)

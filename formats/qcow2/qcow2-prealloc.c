@@ -114,8 +114,11 @@ static int metadata_preallocate(const struct qcow2_file *file, enum fmt_prealloc
         r = io_facts(file->env, state->data_device, &facts);
     if (r < 0)
         return fmt_fail(file->env, -r, FMT_ERR_QCOW2_FILE_SIZE, FMT_NUM(-r));
-    if (host_off + got > facts.size_bytes)
-        r = io_truncate(file->env, state->data_device, host_off + got, data_mode);
+    uint64_t end_off = host_off + got;
+    if (!state->has_data_file)
+        end_off = round_up_u64(end_off, qcow2_subcluster_bytes(state));
+    if (end_off > facts.size_bytes)
+        r = io_truncate(file->env, state->data_device, end_off, data_mode);
     return r < 0 ? fmt_fail(file->env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r)) : 0;
 }
 

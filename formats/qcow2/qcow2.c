@@ -49,8 +49,7 @@ static int encryption_open(const struct fmt_image *image)
 {
     const struct qcow2_state *state = image->state;
 
-    if (state->header.crypt_method == QCOW2_CRYPT_LUKS && state->crypto_bytes == 0 &&
-        !(image->flags & FMT_OPEN_NO_DATA))
+    if (state->header.crypt_method == QCOW2_CRYPT_LUKS && !state->has_crypto_header)
         return fmt_fail(image->env, FMT_EINVAL, FMT_ERR_QCOW2_NO_CRYPTO_HEADER,
                         FMT_NUM(state->header.crypt_method));
     return 0;

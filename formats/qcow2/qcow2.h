@@ -133,6 +133,7 @@ struct qcow2_state {
     uint32_t data_device;    /* where clusters of data lie */
     bool has_data_file;
     struct fmt_bytes data_file_name; /* as stored; no data: none */
+    bool has_crypto_header;
     uint64_t crypto_off, crypto_bytes;
     uint64_t extensions_end_off;
 
@@ -144,6 +145,13 @@ struct qcow2_state {
     struct fmt_cache tables; /* all metadata that is read or changed entry by entry */
     struct qcow2_refcounts refcounts;
 };
+
+/* The unit of allocation within a cluster: the cluster itself without extended L2 entries. */
+static inline uint64_t qcow2_subcluster_bytes(const struct qcow2_state *state)
+{
+    return state->header.incompatible & QCOW2_EXTENDED_L2 ? state->cluster_bytes / QCOW2_SUBCLUSTERS
+                                                          : state->cluster_bytes;
+}
 
 /* ---- qcow2-header.c ---- */
 

@@ -224,7 +224,7 @@ size_t fake_code_text(char *to, size_t room, enum fmt_error_code code,
 static void fake_message(void *ctx, enum fmt_message_kind kind, enum fmt_error_code code,
                          const struct fmt_error_arg *args, unsigned count)
 {
-    static const char *const kinds[] = {"ERROR", "WARNING", "PLAIN"};
+    static const char *const kinds[] = {"ERROR", "WARNING", "PLAIN", "FRAGMENT"};
     struct fake_world *world = ctx;
     size_t used = strlen(world->messages);
     char text[1024];
