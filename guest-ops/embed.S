@@ -7,5 +7,5 @@
 guest_image_start:
     .incbin GUEST_ELF
 guest_image_end:
-    .byte 0
+    .balign 4096 /* its last page is its own: it may be mapped into the guest */
     .section .note.GNU-stack, "", @progbits

@@ -100,7 +100,8 @@ static void boot_fill(struct vmm *vmm, const void *job, size_t job_bytes)
 /* Address space for guest memory, at a huge page's boundary where the engine wants those. */
 static int memory_map(struct vmm *vmm)
 {
-    uint64_t slack = vmm->engine->huge ? ABI_HUGE_PAGE_BYTES : 0;
+    bool huge = vmm->engine->huge && vmm->options.bulk;
+    uint64_t slack = huge ? ABI_HUGE_PAGE_BYTES : 0;
     uint64_t bytes = vmm->layout.memory_bytes;
     void *mapping = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
                          vmm->engine->map_flag | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -111,7 +112,7 @@ static int memory_map(struct vmm *vmm)
     vmm->mapping_bytes = bytes + slack;
     uint64_t misfit = slack ? (uintptr_t)mapping % slack : 0;
     vmm->memory = (unsigned char *)mapping + (misfit ? slack - misfit : 0);
-    if (vmm->engine->huge) /* a wish: without huge pages it is only slower */
+    if (huge) /* a wish: without huge pages it is only slower */
         madvise(vmm->memory + vmm->layout.vcpu[0].arena_offset,
                 vmm->layout.tables_offset - vmm->layout.vcpu[0].arena_offset, MADV_HUGEPAGE);
     return 0;
@@ -135,7 +136,7 @@ int boot_memory_make(struct vmm *vmm, const void *job, size_t job_bytes)
         r = memory_map(vmm);
     if (r < 0)
         return r;
-    guest_elf_load(&vmm->elf, vmm->memory);
+    guest_elf_load(&vmm->elf, vmm->memory, vmm->engine->map_image);
     boot_fill(vmm, job, job_bytes);
     return 0;
 }

@@ -276,7 +276,9 @@ static void kvm_reap(struct vmm *vmm)
         vcpu->kvm_run = NULL;
         fd_close(&vcpu->kvm_fd);
     }
-    fd_close(&vmm->machine_fd);
+    if (vmm->machine_fd >= 0)
+        fd_leave(vmm->machine_fd);
+    vmm->machine_fd = -1;
     fd_close(&vmm->kvm_fd);
 }
 
@@ -285,6 +287,7 @@ const struct vmm_engine_ops vmm_engine_kvm = {
     .tables_bytes = kvm_tables_room,
     .map_flag = MAP_PRIVATE,
     .huge = true,
+    .map_image = true,
     .probe = kvm_probe,
     .start = kvm_start,
     .run = kvm_engine_run,

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static unsigned access_of(const Elf64_Phdr *ph)
 {
@@ -52,9 +53,16 @@ int guest_elf_parse(struct guest_elf *elf, const unsigned char *file, size_t fil
     return elf->segments ? 0 : -ENOEXEC;
 }
 
-void guest_elf_load(const struct guest_elf *elf, unsigned char *memory)
+void guest_elf_load(const struct guest_elf *elf, unsigned char *memory, bool map)
 {
-    for (unsigned i = 0; i < elf->segments; i++)
-        memcpy(memory + elf->load[i].offset, elf->file + elf->load[i].file_offset,
-               elf->load[i].file_bytes);
+    uint64_t file_off = 0;
+    int fd = map ? guest_image_open(elf, &file_off) : -1;
+
+    for (unsigned i = 0; i < elf->segments; i++) {
+        if (fd < 0 || !guest_image_map(elf, i, fd, file_off, memory))
+            memcpy(memory + elf->load[i].offset, elf->file + elf->load[i].file_offset,
+                   elf->load[i].file_bytes);
+    }
+    if (fd >= 0)
+        close(fd);
 }

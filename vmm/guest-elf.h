@@ -22,7 +22,17 @@ struct guest_elf {
 
 /* Read the program headers. Returns 0 or -ENOEXEC. */
 int guest_elf_parse(struct guest_elf *elf, const unsigned char *file, size_t file_bytes);
-/* Copy the segments into guest memory at @memory (which is zero there). */
-void guest_elf_load(const struct guest_elf *elf, unsigned char *memory);
+/* Place the segments in guest memory at @memory (which is zero there). With @map, those that are
+ * only read may become pages of our own file, which cannot be written. */
+void guest_elf_load(const struct guest_elf *elf, unsigned char *memory, bool map);
+
+/* ---- guest-image.c ---- */
+
+/* Open our own file, in which the guest's ELF file lies at *file_off, page aligned. Returns a
+ * descriptor or a negative errno. */
+int guest_image_open(const struct guest_elf *elf, uint64_t *file_off);
+/* Map a segment from there to its place in guest memory. False: it must be copied. */
+bool guest_image_map(const struct guest_elf *elf, unsigned segment, int fd, uint64_t file_off,
+                     unsigned char *memory);
 
 #endif

@@ -62,9 +62,10 @@ struct vmm_vcpu {
 
 struct vmm_engine_ops {
     const char *name;
-    bool stub;    /* room wanted for start code */
-    int map_flag; /* MAP_SHARED or MAP_PRIVATE for guest memory */
-    bool huge;    /* ask for huge pages */
+    bool stub;      /* room wanted for start code */
+    int map_flag;   /* MAP_SHARED or MAP_PRIVATE for guest memory */
+    bool huge;      /* huge pages are of use */
+    bool map_image; /* guest memory need not be one mapping */
     /* Room wanted at the end of guest memory; NULL: none. */
     uint64_t (*tables_bytes)(uint64_t memory_bytes);
     /* Whether this machine has the engine: 0 or a negative errno. NULL: always. */
@@ -176,6 +177,11 @@ static inline void *guest_memory(const struct vmm *vmm, uint64_t addr)
 {
     return vmm->memory + (addr - ABI_GUEST_BASE);
 }
+
+/* ---- leave.c ---- */
+
+/* Close the last descriptor of something large; the kernel takes it apart in its own time. */
+void fd_leave(int fd);
 
 /* ---- gate.c ---- */
 

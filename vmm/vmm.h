@@ -27,6 +27,7 @@ struct vmm_options {
     unsigned vcpus;         /* 1..ABI_VCPUS_MAX */
     unsigned time_limit_ms; /* wall clock for the whole run; 0: none */
     uint64_t requests_max;  /* total requests; 0: none */
+    bool bulk;              /* much data goes through guest memory: huge pages pay */
     bool wants_avx;         /* set up CPUID and XCR0 under KVM (costs 0.4 ms) */
     bool more_runs;         /* others follow in this process: do not confine it for good */
 };

@@ -145,6 +145,20 @@ static void test_address_space(void **state)
     assert_int_equal(status, 0);
 }
 
+/* A descriptor that is left is closed soon. */
+static void test_leave(void **state)
+{
+    int ends[2];
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    fd_leave(ends[1]);
+    assert_int_equal(fcntl(ends[1], F_GETFD), -1);
+    assert_int_equal(read(ends[0], &byte, 1), 0); /* not while anybody could write */
+    close(ends[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +166,7 @@ int main(void)
         RUN_ON_EACH_ENGINE(test_closed_stdio),
         cmocka_unit_test_prestate(test_killed_host, &run_engines[0]),
         RUN_ON_EACH_ENGINE(test_address_space),
+        cmocka_unit_test(test_leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
