@@ -100,6 +100,7 @@ static int job_read(struct guest *g, struct create_job *job)
         .backing_present = name.length > 0,
         .backing_name = {name.data,           name.length          },
         .backing_format = {backing_format.data, backing_format.length},
+        .backing_format_unknown = tree_get_bool(tree, root, "backing-format-unknown", false),
     };
     return options_read(g, tree, item.inside, options);
 }

@@ -73,14 +73,11 @@ static bool backing_options_set(CreateRun *run, GError **error)
         return failure_set(error, "Backing file format not supported for file format '%s'",
                            run->format);
     file = opts_get(run->opts, "backing_file");
-    format = opts_get(run->opts, "backing_fmt");
     if (file && strcmp(file, run->filename) == 0)
         return failure_set(error, "Error: Trying to create an image with the same filename as "
                                   "the backing file");
     if (file && !*file)
         return failure_set(error, "Expected backing file name, got empty string");
-    if (format && !driver_find(format))
-        return failure_set(error, "Unknown backing file format '%s'", format);
     return true;
 }
 
@@ -204,6 +201,8 @@ static Value *job_new(const CreateRun *run, Value *backing)
         value_dict_put_string(job, "backing-name", file);
     if (format)
         value_dict_put_string(job, "backing-format", format);
+    if (format && !driver_is_named(format))
+        value_dict_put_bool(job, "backing-format-unknown", true);
     if (backing)
         value_dict_put(job, "backing", backing);
     Value *secrets = objects_secrets(run->line->objects);

@@ -108,14 +108,14 @@ static void snapshot_line(GString *out, const Value *snapshot)
         g_strdup_printf("%04d:%02d:%02d.%03d", (int)(clock / 3600), (int)(clock / 60 % 60),
                         (int)(clock % 60), (int)(dict_int(snapshot, "vm-clock-nsec") / 1000000));
 
-    g_string_append_printf(out, "%-7s %-16s %8s %20s %13s %11s",
+    g_string_append_printf(out, "%-7s %-16s %8s %19s %15s %10s",
                            value_dict_get_string(snapshot, "id"),
                            value_dict_get_string(snapshot, "name"), size, date, time, icount);
 }
 
 void snapshots_human_append(GString *out, const Value *snapshots, const char *indent)
 {
-    g_string_append_printf(out, "%s%-7s %-16s %8s %20s %13s %11s\n", indent, "ID", "TAG", "VM_SIZE",
+    g_string_append_printf(out, "%s%-7s %-16s %8s %19s %15s %10s\n", indent, "ID", "TAG", "VM_SIZE",
                            "DATE", "VM_CLOCK", "ICOUNT");
     for (size_t i = 0; i < value_list_length(snapshots); i++) {
         g_string_append(out, indent);

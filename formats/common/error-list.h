@@ -359,6 +359,7 @@ FMT_ERROR(LUKS_RANDOM, ERROR, "Unable to read random bytes: %e")
 FMT_ERROR(LUKS_TOO_LARGE, ERROR, "The requested file size is too large")
 /* bochs, cloop, dmg */
 /* guest-ops */
+FMT_ERROR(CREATE_BACKING, HINT, "Could not open backing image.")
 FMT_ERROR(CREATE_TOO_LARGE, ERROR, "The image size is too large for file format '%s'")
 FMT_ERROR(CREATE_TOO_LARGE_CLUSTER, ERROR, "The image size is too large for file format '%s' (try using a larger cluster size)")
 FMT_ERROR(NODE, ERROR, "%s")

@@ -97,6 +97,7 @@ struct fmt_create {
     bool backing_present;
     struct fmt_bytes backing_name;   /* recorded as it is */
     struct fmt_bytes backing_format; /* may be empty */
+    bool backing_format_unknown;     /* given, and none that the reference knows */
     struct fmt_image *backing;       /* opened, or NULL (-u) */
 };
 

@@ -49,6 +49,9 @@ static int options_read(struct plan *plan)
     int version_word, prealloc_word = 0, compression_word = 0;
 
     int r = word_read(plan, &version, 2, &version_word);
+    if (r == 0 && plan->create->backing_format_unknown)
+        r = fmt_fail(plan->file.env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("backing-fmt"),
+                     FMT_STR(plan->create->backing_format));
     if (r == 0)
         r = word_read(plan, &prealloc, QCOW2_PREALLOC_OFF, &prealloc_word);
     if (r == 0)

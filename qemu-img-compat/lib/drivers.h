@@ -33,6 +33,9 @@ typedef struct Driver {
 /* The driver of that name, or NULL. */
 const Driver *driver_find(const char *name);
 
+/* Is it a driver's name for the options that an image is created with? */
+bool driver_is_named(const char *name);
+
 /* The driver that a file name with "prefix:" selects, or NULL. */
 const Driver *driver_find_by_prefix(const char *prefix);
 
