@@ -116,6 +116,12 @@ static int too_large(struct guest *g, const struct create_job *job)
                     FMT_TXT(job->driver->name));
 }
 
+static int image_create(struct guest *g, const struct create_job *job)
+{
+    int r = job->driver->create(&g->env, &job->create);
+    return r == -FMT_EFBIG ? too_large(g, job) : r;
+}
+
 int op_create(struct guest *g)
 {
     struct create_job job = {0};
@@ -132,6 +138,6 @@ int op_create(struct guest *g)
     if (r == 0)
         r = device_prepare(g, &job);
     if (r == 0)
-        r = job.driver->create(&g->env, &job.create);
-    return r == -FMT_EFBIG ? too_large(g, &job) : r;
+        r = image_create(g, &job);
+    return r;
 }

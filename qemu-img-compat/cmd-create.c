@@ -22,6 +22,7 @@ typedef struct CreateRun {
     const char *filename;
     const char *format;
     Opts *opts;
+    char *data_file; /* where qcow2's data goes, or NULL */
     bool has_size;
     bool target_opened;    /* the guest may have begun to write */
     bool data_file_opened; /* the same of qcow2's data file */
@@ -44,7 +45,14 @@ static bool opts_prepare(CreateRun *run, GError **error)
                            protocol->name);
     const OptRow *tables[] = {rows, protocol_rows, NULL};
     run->opts = opts_new(tables);
-    return !run->line->option_list || opts_parse(run->opts, run->line->option_list, error);
+    if (run->line->option_list && !opts_parse(run->opts, run->line->option_list, error))
+        return false;
+    if (strcmp(run->format, "qcow2") == 0 &&
+        (opts_get_number(run->opts, "encryption", 0) || opts_is_set(run->opts, "encrypt.format")))
+        return failure_set(error, "Encrypted images cannot be created by qemu-img-compat yet");
+    if (opts_is_set(run->opts, "data_file"))
+        run->data_file = name_prefix_strip(opts_get(run->opts, "data_file"), "file:");
+    return true;
 }
 
 /* The size operand against -o size=. */
@@ -144,13 +152,57 @@ static const char *guest_format(const CreateRun *run)
     return driver->kind == DRIVER_FILE ? "raw" : run->format;
 }
 
+/* The image's file, or a further one of its files. */
+static bool target_open(CreateRun *run, const char *name, Session *session, uint32_t *device,
+                        int *status, GError **error)
+{
+    static const char *const sized_by_guest[] = {"raw", "luks", NULL};
+    const Driver *format = driver_find(run->format);
+    bool is_protocol = driver_is_protocol(format);
+    CreateFile file = {.name = name,
+                       .protocol = is_protocol ? format : NULL,
+                       .opts = run->opts,
+                       .format_rows = is_protocol ? NULL : option_table_create(run->format),
+                       .guest_sizes = g_strv_contains(sized_by_guest, guest_format(run)),
+                       .is_reopened = strcmp(run->format, "qcow2") == 0};
+
+    bool opened = create_file_open(&file, session, device, status, error);
+    run->target_opened = opened || *status == -EBUSY;
+    return opened;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat a_stat, b_stat;
+
+    return stat(a, &a_stat) == 0 && stat(b, &b_stat) == 0 && a_stat.st_dev == b_stat.st_dev &&
+           a_stat.st_ino == b_stat.st_ino;
+}
+
+static bool data_file_open(CreateRun *run, Session *session, uint32_t *device, int *status,
+                           GError **error)
+{
+    CreateFile file = {
+        .name = run->data_file, .opts = run->opts, .format_rows = option_table_create(run->format)};
+
+    /* The reference's own two openings of the file are in each other's way. */
+    if (is_same_file(run->data_file, run->filename)) {
+        run->data_file_opened = true;
+        return failure_set(error,
+                           "Failed to get shared \"resize\" lock\n"
+                           "Is another process using the image [%s]?",
+                           run->data_file);
+    }
+    run->data_file_opened = create_file_open(&file, session, device, status, error);
+    return run->data_file_opened;
+}
+
 /* The new file, or a link of the backing chain. */
 static bool create_reference(void *ctx, Session *session, const struct tree *reference,
                              uint32_t *device, struct tree_writer *reply, int *status,
                              GError **error)
 {
     enum { REFERENCE_BACKING = 0, REFERENCE_EXTENT = 2, REFERENCE_TARGET = 4 };
-    static const char *const sized_by_guest[] = {"raw", "luks", NULL};
     CreateRun *run = ctx;
     size_t root = tree_root(reference);
     uint64_t kind = tree_get_u64(reference, root, "kind", UINT64_MAX);
@@ -160,28 +212,15 @@ static bool create_reference(void *ctx, Session *session, const struct tree *ref
         return session_backing_open(session, reference, device, reply, status, error);
     if (kind != REFERENCE_TARGET || !name)
         return failure_set(error, "The image refers to a file of a kind that is not supported");
-    const char *data_file =
-        opts_is_set(run->opts, "data_file") ? opts_get(run->opts, "data_file") : NULL;
     bool is_target = strcmp(name, run->filename) == 0;
     bool is_extent = strcmp(run->format, "vmdk") == 0 && create_file_is_extent(run->filename, name);
-    if (!is_target && !is_extent && g_strcmp0(name, data_file) != 0) {
+    if (!is_target && !is_extent && g_strcmp0(name, run->data_file) != 0) {
         *status = -EPERM; /* a guest may not make files that the command line does not name */
         return failure_set(error, "The file '%s' is not named on the command line", name);
     }
-    const Driver *format = driver_find(run->format);
-    CreateFile file = {.name = name,
-                       .protocol = is_target && driver_is_protocol(format) ? format : NULL,
-                       .opts = run->opts,
-                       .format_rows =
-                           driver_is_protocol(format) ? NULL : option_table_create(run->format),
-                       .guest_sizes = g_strv_contains(sized_by_guest, guest_format(run))};
-    if (!create_file_open(&file, session, device, status, error))
-        return false;
-    if (is_target)
-        run->target_opened = true;
-    else
-        run->data_file_opened = !is_extent;
-    return true;
+    if (g_strcmp0(name, run->data_file) == 0 && (!is_target || run->target_opened))
+        return data_file_open(run, session, device, status, error);
+    return target_open(run, name, session, device, status, error);
 }
 
 static Value *job_new(const CreateRun *run, Value *backing)
@@ -208,6 +247,8 @@ static Value *job_new(const CreateRun *run, Value *backing)
     Value *secrets = objects_secrets(run->line->objects);
     if (secrets)
         value_dict_put(job, "secrets", secrets);
+    if (run->data_file)
+        value_dict_put_string(options, "data_file", run->data_file);
     value_dict_put(job, "options", options);
     return job;
 }
@@ -215,10 +256,15 @@ static Value *job_new(const CreateRun *run, Value *backing)
 static void file_remove(const char *name)
 {
     const char *path = g_str_has_prefix(name, "file:") ? name + strlen("file:") : name;
+    const Driver *protocol = name_protocol_find(name, NULL);
     struct stat st;
 
-    if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-        unlink(path);
+    if (!protocol || strcmp(protocol->name, "file") != 0)
+        return;
+    if (stat(path, &st) < 0)
+        fprintf(stderr, "qemu-img: %s is not a regular file: %s\n", path, strerror(ENOENT));
+    else if (S_ISREG(st.st_mode) && unlink(path) < 0)
+        fprintf(stderr, "qemu-img: Error when deleting file %s: %s\n", path, strerror(errno));
 }
 
 /* What the reference leaves of a failed create: of these formats nothing, else what it wrote. */
@@ -231,7 +277,7 @@ static void remains_remove(const CreateRun *run)
     if (run->target_opened)
         file_remove(run->filename);
     if (run->data_file_opened)
-        file_remove(opts_get(run->opts, "data_file"));
+        file_remove(run->data_file);
 }
 
 static bool create_run(CreateRun *run, GError **error)
@@ -251,7 +297,7 @@ static bool create_run(CreateRun *run, GError **error)
     if (!run->has_size && !backing)
         return failure_set(error, "Image creation needs a size parameter");
     session_file_expect(session, run->filename);
-    session_file_expect(session, opts_get(run->opts, "data_file"));
+    session_file_expect(session, run->data_file);
     g_autoptr(Value) job = job_new(run, backing);
     if (session_run(session, job, &handlers, error))
         return true;
@@ -274,4 +320,5 @@ void command_create(const CommandLine *line, Report *report)
     }
     if (run.opts)
         opts_free(run.opts);
+    g_free(run.data_file);
 }

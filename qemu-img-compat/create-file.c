@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/name.h"
+#include "lib/option-tables.h"
 
 /* The text of an option of the file's, or NULL if it is not set or is the format's own. */
 static const char *file_option(const CreateFile *file, const char *name)
@@ -26,6 +27,31 @@ static bool preallocation_check(const char *mode, int *status, GError **error)
            failure_set(error, "invalid parameter value: %s", mode);
 }
 
+/*
+ * The reference empties the file under the locks of creating, and only then asks for those of an
+ * image: if somebody else is in the way of the latter, the contents are lost all the same.
+ */
+static bool new_file_open(Session *session, FileOpen *open, uint32_t *device, int *status,
+                          GError **error)
+{
+    GError *ignored = NULL;
+    int other_status;
+
+    if (session_file_open(session, open, device, status, error))
+        return true;
+    if (!open->create_format || *status != -EAGAIN)
+        return false;
+    open->create_format = false;
+    if (session_file_open(session, open, device, &other_status, &ignored)) {
+        *status = -EBUSY;
+        return false;
+    }
+    *status = other_status;
+    g_clear_error(error);
+    g_propagate_error(error, ignored);
+    return false;
+}
+
 static bool regular_open(const CreateFile *file, const char *preallocation, Session *session,
                          uint32_t *device, int *status, GError **error)
 {
@@ -36,6 +62,7 @@ static bool regular_open(const CreateFile *file, const char *preallocation, Sess
         .filename = path,
         .named_by_user = true,
         .create = true,
+        .create_format = file->is_reopened,
         .no_copy_on_write = file_option(file, "nocow") && opts_get_number(file->opts, "nocow", 0),
         .extent_size_bytes =
             hint ? opts_get_number(file->opts, "extent_size_hint", 0) : EXTENT_SIZE_DEFAULT,
@@ -44,7 +71,7 @@ static bool regular_open(const CreateFile *file, const char *preallocation, Sess
 
     if (open.extent_size_bytes > UINT32_MAX)
         return failure_set(error, "Extent size hint is too large");
-    if (!session_file_open(session, &open, device, status, error))
+    if (!new_file_open(session, &open, device, status, error))
         return false;
     *status = -ENOTSUP;
     return file->guest_sizes || g_strcmp0(preallocation, "metadata") != 0 ||
@@ -87,7 +114,10 @@ bool create_file_open(const CreateFile *file, Session *session, uint32_t *device
         return regular_open(file, preallocation, session, device, status, error);
     if (protocol->kind == DRIVER_FILE)
         return device_open(file, protocol, preallocation, session, device, status, error);
-    return failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet",
+    return failure_set(error,
+                       option_table_create(protocol->name)
+                           ? "Driver '%s' is not supported by qemu-img-compat yet"
+                           : "Driver '%s' does not support image creation",
                        protocol->name);
 }
 

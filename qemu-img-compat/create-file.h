@@ -13,11 +13,13 @@ typedef struct CreateFile {
     const Opts *opts;
     const OptRow *format_rows; /* options that the format keeps for itself */
     bool guest_sizes;          /* by the guest, afterwards, as preallocation says */
+    bool is_reopened;          /* as an image, under an image's locks */
 } CreateFile;
 
 /*
  * Create the file empty, or open the host device that the name means, and lend it. Status: as
- * session_file_open. The error's text is the reference's.
+ * session_file_open, and -EBUSY if a lock is missing for the file that was made or emptied. The
+ * error's text is the reference's.
  */
 bool create_file_open(const CreateFile *file, Session *session, uint32_t *device, int *status,
                       GError **error);

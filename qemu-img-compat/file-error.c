@@ -20,7 +20,7 @@ void file_locks_choose(struct vmm_open *request, const FileOpen *open, bool forc
 {
     /* Creating locks for writing and resizing; others may read nothing of it meanwhile. */
     request->lock = true;
-    if (request->create) {
+    if (request->create && !open->create_format) {
         request->lock_perm = VMM_LOCK_WRITE | VMM_LOCK_RESIZE;
         request->lock_shared = VMM_LOCK_ALL & ~(uint64_t)VMM_LOCK_RESIZE;
     } else if (request->writable) {

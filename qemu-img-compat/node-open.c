@@ -30,6 +30,12 @@ static bool node_flag(const Value *node, const char *key)
     return flag;
 }
 
+/* Was the switch set, and to this? */
+static bool node_says(const Value *node, const char *key, bool flag)
+{
+    return value_dict_has(node, key) && node_flag(node, key) == flag;
+}
+
 /* Demands of a file's options that cannot be met. */
 static bool file_options_check(const Value *file, GError **error)
 {
@@ -100,6 +106,27 @@ static bool filter_check(const NodeOpen *run, const Value *node, GError **error)
     if (g_strcmp0(value_dict_get_string(object, "qom-type"), "throttle-group") == 0)
         return true;
     return failure_set(error, "Throttle group '%s' does not exist", group);
+}
+
+/* Nodes without a name get one from the reference that nobody can foretell. */
+static const char *node_name(const Value *node, const char *otherwise)
+{
+    const char *name = value_dict_get_string(node, "node-name");
+    return name ? name : otherwise;
+}
+
+/* What a node demands of the one below that cannot be. */
+static bool stack_check(const Value *node, const Value *file, GError **error)
+{
+    const char *driver = value_dict_get_string(node, "driver");
+
+    if (node_says(file, "active", false) && !node_says(node, "active", false))
+        return failure_set(error, "Inactive '%s' can't be a file child of active '%s'",
+                           node_name(file, "#block000"), node_name(node, "#block001"));
+    if (driver && !is_plain(driver_find(driver)) && node_says(file, "read-only", true) &&
+        node_says(node, "read-only", false))
+        return failure_set(error, "Block node is read-only");
+    return true;
 }
 
 static Value *description_new(const Value *node, const char *filename, uint32_t device,
@@ -179,7 +206,7 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
             return NULL;
         device = session_layer_new(run->session, file);
     }
-    if (!filter_check(run, node, error))
+    if (!stack_check(node, file, error) || !filter_check(run, node, error))
         return NULL;
     Value *options = driver ? node_options_typed(node, error) : value_new_dict();
     if (!options)

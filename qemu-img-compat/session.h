@@ -21,7 +21,8 @@ typedef struct FileOpen {
     const char *driver;   /* "file", "host_device", ... or NULL: by what the file is */
     bool named_by_user;
     bool writable;
-    bool create; /* create, truncated */
+    bool create;        /* create, truncated */
+    bool create_format; /* the new file will be opened as an image at once: lock it for that */
     bool direct;
     bool no_flush;
     bool force_share; /* no locks that a writer would conflict with */

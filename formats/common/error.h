@@ -38,7 +38,7 @@ enum fmt_errno {
     FMT_ENOTSUP = 95,
 };
 
-enum { FMT_ERROR_FRAMES_MAX = 8, FMT_ERROR_ARGS_MAX = 4, FMT_ERROR_TEXT_MAX = 4096 };
+enum { FMT_ERROR_FRAMES_MAX = 8, FMT_ERROR_ARGS_MAX = 4, FMT_ERROR_TEXT_MAX = 32768 };
 
 enum fmt_error_arg_kind { FMT_ARG_NONE, FMT_ARG_NUMBER, FMT_ARG_BYTES };
 

@@ -21,3 +21,15 @@ int newfile_pieces_write(struct fmt_env *env, uint32_t device, uint64_t offset, 
     fmt_arena_release(env->arena, mark);
     return r;
 }
+
+static void zeroes_fill(void *ctx, uint64_t at, uint8_t *piece, size_t length)
+{
+    (void)ctx;
+    (void)at;
+    memset(piece, 0, length);
+}
+
+int newfile_zeroes_write(struct fmt_env *env, uint32_t device, uint64_t offset, uint64_t bytes)
+{
+    return newfile_pieces_write(env, device, offset, bytes, zeroes_fill, NULL);
+}

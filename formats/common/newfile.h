@@ -13,4 +13,7 @@ int newfile_pieces_write(struct fmt_env *env, uint32_t device, uint64_t offset, 
                          void (*fill)(void *ctx, uint64_t at, uint8_t *piece, size_t length),
                          void *ctx);
 
+/* Write zeroes, as bytes: they take space. Returns 0 or a negative errno. */
+int newfile_zeroes_write(struct fmt_env *env, uint32_t device, uint64_t offset, uint64_t bytes);
+
 #endif

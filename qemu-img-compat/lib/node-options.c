@@ -87,6 +87,9 @@ Value *node_inherit(const Value *node, const Value *above)
             value_dict_put(whole, names[i], value_copy(value));
         }
     }
+    if (above && !value_dict_has(whole, "discard")) {
+        value_dict_put_string(whole, "discard", "unmap"); /* formats decide, files obey */
+    }
     return whole;
 }
 
