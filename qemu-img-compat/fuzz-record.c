@@ -32,6 +32,8 @@ static const char *const keys[] = {
     "backing-name",
     "backing-format",
     "children",
+    "file-image",
+    "backing-image",
     "name",
     "snapshots",
     "id",

@@ -140,8 +140,8 @@ static const char *dict_text(const Value *dict, const char *key)
 static int64_t dict_int(const Value *dict, const char *key, int64_t otherwise)
 {
     const Value *value = value_dict_get(dict, key);
-    return value_kind(value) == VALUE_UINT ? (int64_t)value_uint(value, 0)
-                                           : value_int(value, otherwise);
+    return value && value_kind(value) == VALUE_UINT ? (int64_t)value_uint(value, 0)
+                                                    : value_int(value, otherwise);
 }
 
 /* A snapshot of the guest's in QEMU's schema (SnapshotInfo). */
