@@ -32,8 +32,6 @@ static const char *const keys[] = {
     "backing-name",
     "backing-format",
     "children",
-    "file-image",
-    "backing-image",
     "name",
     "snapshots",
     "id",
@@ -50,6 +48,8 @@ static const char *const keys[] = {
     "message",
     "kind",
     "x",
+    "file-image",
+    "backing-image",
 };
 
 struct input {

@@ -30,8 +30,6 @@ FMT_ERROR(FILE_PREALLOCATION, ERROR, "Unsupported preallocation mode: %s")
 FMT_ERROR(CREATE, ERROR, "Could not create image: %e")
 FMT_ERROR(TOTAL_SECTORS, ERROR, "Could not refresh total sector count: %e")
 FMT_ERROR(RESIZE_FILE, ERROR, "Could not resize file: %e")
-FMT_ERROR(NEGATIVE_SIZE, ERROR, "Image size cannot be negative")
-FMT_ERROR(OFFSET_MAX, ERROR, "offset(%u) exceeds maximum(%u)")
 FMT_ERROR(GROW_DEVICE, ERROR, "Cannot grow device files")
 /* raw */
 FMT_ERROR(RAW_OFFSET_TOO_LARGE, ERROR, "Offset (%u) cannot be greater than size of the containing file (%d)")

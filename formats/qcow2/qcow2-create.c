@@ -151,6 +151,35 @@ static int plan_check(struct plan *plan)
     return r < 0 ? r : files_check(plan);
 }
 
+/* A device may be full, or hold an older image, which ends here. */
+static int device_begin(struct plan *plan)
+{
+    struct fmt_env *env = plan->file.env;
+    struct fmt_device facts;
+    int r = io_facts(env, plan->file.device, &facts);
+
+    if (r == 0 && facts.block_device)
+        r = newfile_zeroes_write(env, plan->file.device, 0, plan->cluster_bytes);
+    return r < 0 ? fmt_fail(env, -r, FMT_ERR_QCOW2_CREATE_WRITE_HEADER, FMT_NUM(-r)) : 0;
+}
+
+/* A device that does not keep what is written to it, as /dev/null, is no image. */
+static int device_end(struct plan *plan)
+{
+    struct fmt_env *env = plan->file.env;
+    struct fmt_device facts;
+    uint8_t magic[4];
+    int r = io_facts(env, plan->file.device, &facts);
+
+    if (r < 0)
+        return fmt_fail(env, -r, FMT_ERR_IO, FMT_NUM(-r));
+    if (!facts.block_device)
+        return 0;
+    r = io_read(env, plan->file.device, 0, magic, sizeof(magic));
+    return r < 0 || be32_load(magic) != QCOW2_MAGIC ? fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_MAGIC)
+                                                    : 0;
+}
+
 /* The empty image: header, one cluster of refcount table, one refcount block. */
 static int image_begin(struct plan *plan)
 {
@@ -171,17 +200,13 @@ static int image_begin(struct plan *plan)
     if (r < 0)
         return r;
     state->tables.zero_off = 0;
+    r = device_begin(plan);
+    if (r < 0)
+        return r;
     r = qcow2_zeroes_write(&plan->file, plan->cluster_bytes, 2 * plan->cluster_bytes);
     if (r == 0)
         r = qcow2_clusters_take(&plan->file, 3 * plan->cluster_bytes, &first_off);
     return r < 0 ? fmt_fail(env, -r, FMT_ERR_QCOW2_CREATE_HEADER_CLUSTERS, FMT_NUM(-r)) : 0;
-}
-
-static void zeroes_fill(void *ctx, uint64_t at, uint8_t *piece, size_t length)
-{
-    (void)ctx;
-    (void)at;
-    memset(piece, 0, length);
 }
 
 static int l1_make(struct plan *plan)
@@ -201,8 +226,7 @@ static int l1_make(struct plan *plan)
     h->l1_entries = (uint32_t)entries;
     /* Not by way of the cache: the file may end with the table's last entry. */
     if (r == 0)
-        r = newfile_pieces_write(plan->file.env, plan->file.device, h->l1_off, bytes, zeroes_fill,
-                                 NULL);
+        r = newfile_zeroes_write(plan->file.env, plan->file.device, h->l1_off, bytes);
     if (r < 0)
         return fmt_fail(plan->file.env, -r, FMT_ERR_QCOW2_GROW_L1, FMT_NUM(-r));
     state->tables.zero_off = h->l1_off + bytes;
@@ -278,7 +302,9 @@ static int image_finish(struct plan *plan)
     r = io_write(env, plan->file.device, 0, cluster, (size_t)plan->cluster_bytes);
     if (r == 0)
         r = io_flush(env, plan->file.device);
-    return r < 0 ? fmt_fail(env, -r, FMT_ERR_QCOW2_CREATE_WRITE_HEADER, FMT_NUM(-r)) : 0;
+    if (r < 0)
+        return fmt_fail(env, -r, FMT_ERR_QCOW2_CREATE_WRITE_HEADER, FMT_NUM(-r));
+    return device_end(plan);
 }
 
 static int data_file_make(struct plan *plan)

@@ -2,6 +2,8 @@
 /* qcow2: preallocation; see qcow2-prealloc.h. Order and sizes of steps are the reference's. */
 #include "qcow2-prealloc.h"
 
+#include "common/newfile.h"
+
 /* The reference handles at most so many bytes of the disk at once. */
 #define STEP_BYTES_MAX UINT64_C(0x7fffffff)
 #define REQUEST_BYTES_MAX UINT64_C(0x7ffffe00)
@@ -117,7 +119,10 @@ static int metadata_preallocate(const struct qcow2_file *file, enum fmt_prealloc
     uint64_t end_off = host_off + got;
     if (!state->has_data_file)
         end_off = round_up_u64(end_off, qcow2_subcluster_bytes(state));
-    if (end_off > facts.size_bytes)
+    /* The reference fills the last cluster's rest from the backing file that there is not. */
+    if (end_off > host_off + got)
+        r = newfile_zeroes_write(file->env, file->device, host_off + got, end_off - host_off - got);
+    if (r == 0 && end_off > facts.size_bytes)
         r = io_truncate(file->env, state->data_device, end_off, data_mode);
     return r < 0 ? fmt_fail(file->env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r)) : 0;
 }
