@@ -3,6 +3,9 @@
 #include "image.h"
 
 extern const struct fmt_driver fmt_raw_driver;
+extern const struct fmt_driver fmt_bochs_driver;
+extern const struct fmt_driver fmt_cloop_driver;
+extern const struct fmt_driver fmt_dmg_driver;
 extern const struct fmt_driver fmt_blkdebug_driver;
 extern const struct fmt_driver fmt_compress_driver;
 extern const struct fmt_driver fmt_file_driver;
@@ -26,6 +29,9 @@ extern const struct fmt_driver fmt_vpc_driver;
 /* clang-format off */
 const struct fmt_driver *const fmt_drivers[] = {
     &fmt_raw_driver,
+    &fmt_bochs_driver,
+    &fmt_dmg_driver, /* before cloop: both may be as little sure */
+    &fmt_cloop_driver,
     &fmt_luks_driver,
     &fmt_parallels_driver,
     &fmt_qcow_driver,

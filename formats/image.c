@@ -26,6 +26,10 @@ int fmt_probe(struct fmt_env *env, uint32_t device, struct fmt_bytes filename,
         r = io_read(env, device, 0, head, length);
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_IMAGE_READ_FOR_PROBE, FMT_NUM(-r));
+    /* Of an empty file not even the name counts: it is raw, the first driver. */
+    if (length == 0)
+        best = FMT_PROBE_MAX;
+    *driver = fmt_drivers[0];
     for (size_t i = 0; fmt_drivers[i]; i++) {
         unsigned score = fmt_drivers[i]->probe(head, length, filename);
         if (score > best) {

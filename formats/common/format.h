@@ -15,7 +15,7 @@
 struct fmt_image;
 struct fmt_driver;
 
-enum { FMT_SECTOR_BYTES = 512, FMT_PROBE_BYTES = 2048, FMT_PROBE_MAX = 100 };
+enum { FMT_SECTOR_BYTES = 512, FMT_PROBE_BYTES = 512, FMT_PROBE_MAX = 100 };
 
 /* ---- open ---- */
 

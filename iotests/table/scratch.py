@@ -9,6 +9,8 @@ import stat
 import subprocess
 import uuid
 
+from . import pack
+
 REFERENCE_VERBS = ("img", "io")
 
 
@@ -88,7 +90,7 @@ class Setup:
             raise SetupError(f"unknown setup verb '{verb}'")
         try:
             method(*arguments)
-        except (OSError, TypeError, ValueError) as error:
+        except (OSError, TypeError, ValueError, KeyError) as error:
             raise SetupError(f"setup {' '.join(words)}: {error}") from error
 
     def close(self):
@@ -148,6 +150,26 @@ class Setup:
             extension = file.read(512).index(bytes.fromhex("23852875"))
         self.poke_table(name, extension + 24, offset, digits)
 
+    def do_poke_end(self, name, offset, digits):
+        """Offset counts from the file's end, and is negative."""
+        self.do_poke(name, str(os.path.getsize(self.path(name)) + int(offset, 0)), digits)
+
+    def do_poke_after(self, name, text, offset, digits):
+        """Offset counts from the end of the last place where the file has the text."""
+        with open(self.path(name), "rb") as file:
+            place = file.read().rindex(os.fsencode(text)) + len(os.fsencode(text))
+        self.do_poke(name, str(place + int(offset, 0)), digits)
+
+    def do_overwrite(self, name, text, other):
+        """Replaces what follows the text in the file, in its length, by the other text."""
+        with open(self.path(name), "r+b") as file:
+            file.seek(file.read().index(os.fsencode(text)))
+            file.write(os.fsencode(other + "\0"))
+
+    def do_pad(self, name, length):
+        with open(self.path(name), "ab") as file:
+            file.write(bytes(int(length, 0)))
+
     def do_truncate(self, name, size):
         with open(self.path(name), "ab"):
             pass
@@ -161,6 +183,10 @@ class Setup:
     def do_write(self, name, text=""):
         with open(self.path(name), "wb") as file:
             file.write(os.fsencode(text.replace("\\n", "\n")))
+
+    def do_pack(self, kind, name):
+        """An image of a format that the reference cannot make."""
+        pack.write(kind, self.path(name))
 
     def do_mkdir(self, name):
         os.makedirs(self.path(name))
