@@ -282,7 +282,10 @@ static void remains_remove(const CreateRun *run)
 
 static bool create_run(CreateRun *run, GError **error)
 {
-    const SessionOptions options = {.memory_bytes = CREATE_MEMORY_BYTES, .vcpus = 1};
+    /* With objects keys may be derived: that takes what the processor can do. */
+    const SessionOptions options = {.memory_bytes = CREATE_MEMORY_BYTES,
+                                    .vcpus = 1,
+                                    .wants_avx = !objects_is_empty(run->line->objects)};
     const SessionHandlers handlers = {
         .ctx = run, .record = create_record, .reference = create_reference};
 

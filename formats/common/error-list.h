@@ -29,6 +29,7 @@ FMT_ERROR(BAD_VALUE, ERROR, "invalid parameter value: %s")
 FMT_ERROR(FILE_PREALLOCATION, ERROR, "Unsupported preallocation mode: %s")
 FMT_ERROR(CREATE, ERROR, "Could not create image: %e")
 FMT_ERROR(TOTAL_SECTORS, ERROR, "Could not refresh total sector count: %e")
+FMT_ERROR(OFFSET_MAX, ERROR, "offset(%d) exceeds maximum(%d)")
 FMT_ERROR(RESIZE_FILE, ERROR, "Could not resize file: %e")
 FMT_ERROR(GROW_DEVICE, ERROR, "Cannot grow device files")
 /* raw */

@@ -35,12 +35,15 @@ int luks_image_create_check(struct fmt_env *env, const struct fmt_create *create
 static int room_make(void *ctx, uint64_t bytes, struct luks_place *place)
 {
     const struct creation *creation = ctx;
+    uint64_t file_bytes = creation->disk_bytes + bytes;
     int r = -FMT_EFBIG;
 
     place->device = creation->create->device;
-    if (creation->disk_bytes <= INT64_MAX - bytes)
-        r = io_truncate(creation->env, place->device, creation->disk_bytes + bytes,
-                        creation->preallocation);
+    if (file_bytes <= INT64_MAX && file_bytes > FMT_OFFSET_MAX)
+        return fmt_fail(creation->env, FMT_EIO, FMT_ERR_OFFSET_MAX, FMT_NUM(file_bytes),
+                        FMT_NUM(FMT_OFFSET_MAX));
+    if (file_bytes <= INT64_MAX)
+        r = io_truncate(creation->env, place->device, file_bytes, creation->preallocation);
     if (r == -FMT_EFBIG)
         return fmt_fail(creation->env, FMT_EIO, FMT_ERR_LUKS_TOO_LARGE);
     return r < 0 ? fmt_fail(creation->env, FMT_EIO, FMT_ERR_RESIZE_FILE, FMT_NUM(-r)) : 0;

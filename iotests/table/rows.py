@@ -141,6 +141,7 @@ class RowsFile:
             self.section.loops += block.loops
             self.section.setup += block.setup
             self.section.flags += block.flags
+            self.section.files += block.files
 
     def read_for(self, rest):
         names, _, values = rest.partition(" in ")

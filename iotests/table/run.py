@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import uuid
@@ -148,6 +149,7 @@ class Runner:
 
     def __init__(self, reference, cache, base, use_cache):
         self.reference = Contender("reference", *reference.command("qemu-img"))
+        self.reader = Contender("reference", *reference.command("qemu-io"))
         self.tools = reference
         self.version = reference.version
         self.cache = cache
@@ -174,6 +176,8 @@ class Runner:
             setup.close()
         rules = state.Rules(case.files)
         files = state.describe(slot.folder, rules, Judge(self.reference, slot.folder))
+        for words in rules.io:
+            files["qemu-io " + shlex.join(words)] = run_command(self.reader, words, {}, slot.folder)
         return {"runs": runs, "files": files}
 
     def key(self, case, slot):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shlex
 import stat
 
 from . import scratch
@@ -23,6 +24,7 @@ class Rules:
     accepts FILE             what the reference's info and check say of FILE is compared instead
     ignore KEY               values of KEY in what info says of accepted files (ids, times)
     content-ids              CID=... of VMDK descriptors, which is random and of no fixed length
+    io WORDS                 what the reference's qemu-io says when run so (encrypted files)
     """
 
     def __init__(self, words):
@@ -31,6 +33,7 @@ class Rules:
         self.accepts = []
         self.ignored_keys = []
         self.content_ids = False
+        self.io = []
         words = iter(words)
         for word in words:
             if word == "names":
@@ -47,6 +50,8 @@ class Rules:
                 self.ignored_keys.append(next(words))
             elif word == "content-ids":
                 self.content_ids = True
+            elif word == "io":
+                self.io.append(shlex.split(next(words)))
             elif word != "bytes":
                 raise scratch.SetupError(f"files: unknown word '{word}'")
 

@@ -49,6 +49,11 @@ void objects_free(Objects *objects)
     }
 }
 
+bool objects_is_empty(const Objects *objects)
+{
+    return g_hash_table_size(objects->by_id) == 0;
+}
+
 const Value *objects_find(const Objects *objects, const char *id)
 {
     const Object *object = g_hash_table_lookup(objects->by_id, id);
@@ -94,7 +99,7 @@ Value *objects_secrets(const Objects *objects)
     void *id, *object;
     Value *secrets;
 
-    if (g_hash_table_size(objects->by_id) == 0) {
+    if (objects_is_empty(objects)) {
         return NULL;
     }
     secrets = value_new_dict();

@@ -37,6 +37,8 @@ GBytes *objects_secret_get(const Objects *objects, const char *id, GError **erro
 /* The same as text; not valid UTF-8 is an error. */
 char *objects_secret_get_text(const Objects *objects, const char *id, GError **error);
 
+bool objects_is_empty(const Objects *objects);
+
 /* The properties of an object of any type ("qom-type", "id", ...), or NULL. */
 const Value *objects_find(const Objects *objects, const char *id);
 
