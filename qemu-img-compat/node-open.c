@@ -178,6 +178,32 @@ static Value *leaf_describe(const NodeOpen *run, const Value *node, const Driver
                            options);
 }
 
+/* A LUKS header in a file of its own: its device becomes one of the image's options. */
+static bool header_open(const NodeOpen *run, const Value *node, Value *options, GError **error)
+{
+    g_autoptr(GString) warnings = g_string_new(NULL);
+    GError *reason = NULL;
+    uint32_t device;
+
+    if (g_strcmp0(value_dict_get_string(node, "driver"), "luks") != 0)
+        return true;
+    g_autoptr(Value) header = node_child(node, "header", warnings, &reason);
+    if (!header) {
+        if (reason)
+            g_propagate_error(error, reason);
+        return !reason;
+    }
+    const Driver *driver = driver_find(value_dict_get_string(header, "driver"));
+    if (driver->kind != DRIVER_FILE)
+        return failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet",
+                           driver->name);
+    g_autoptr(Value) inherited = node_inherit(header, node);
+    if (!file_open(run, inherited, driver, &device, NULL, error))
+        return false;
+    value_dict_put(options, "header", value_new_uint(device));
+    return true;
+}
+
 /* A node over another: a format or filter. */
 static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **error)
 {
@@ -209,8 +235,10 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
     if (!stack_check(node, file, error) || !filter_check(run, node, error))
         return NULL;
     Value *options = driver ? node_options_typed(node, error) : value_new_dict();
-    if (!options)
+    if (!options || !header_open(run, node, options, error)) {
+        value_free(options);
         return NULL;
+    }
     session_image_set(run->session, device, node);
     Value *description =
         description_new(node, session_file_node(run->session, device)->filename, device, options);

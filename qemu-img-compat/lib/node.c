@@ -273,6 +273,21 @@ Value *node_backing(const Value *node, const char *name, const char *format, GSt
     return resolved;
 }
 
+Value *node_child(const Value *node, const char *child, GString *warnings, GError **error)
+{
+    g_autoptr(Value) copy = value_copy(node);
+    g_autoptr(Value) options = dotted_subdict_take(copy, child);
+    const char *reference = value_dict_get_string(node, child);
+    NodeRequest request = {NULL, true, true, 0, node, warnings};
+
+    if (reference) {
+        node_reference_fail(reference, value_dict_size(options) > 0, error);
+        return NULL;
+    }
+    return value_dict_size(options) ? node_resolve(g_steal_pointer(&options), &request, error)
+                                    : NULL;
+}
+
 /* The options of an --image-opts list, with --force-share worked in. */
 static Value *node_image_opts_parse(const char *text, bool force_share, Report *report)
 {

@@ -32,6 +32,12 @@ Value *node_backing(const Value *node, const char *name, const char *format, GSt
                     GError **error);
 
 /*
+ * A further file of the node by its options, "child.*" or a dictionary: a protocol node unless it
+ * says otherwise. NULL without an error: there is none.
+ */
+Value *node_child(const Value *node, const char *child, GString *warnings, GError **error);
+
+/*
  * How info calls the node: the file's name if opening that would give the same, else json:{...}.
  * The node's driver must be there (put it in after probing). The caller frees it.
  */
