@@ -223,6 +223,16 @@ static bool create_reference(void *ctx, Session *session, const struct tree *ref
     return target_open(run, name, session, device, status, error);
 }
 
+/* Of the words for true and false only "on" and "off" mean them here: others stay words. */
+static void encryption_put(const CreateRun *run, Value *options)
+{
+    const char *text =
+        opts_is_set(run->opts, "encryption") ? opts_get(run->opts, "encryption") : NULL;
+
+    if (text && strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+        value_dict_put_string(options, "encryption", text);
+}
+
 static Value *job_new(const CreateRun *run, Value *backing)
 {
     Value *job = value_new_dict();
@@ -249,6 +259,7 @@ static Value *job_new(const CreateRun *run, Value *backing)
         value_dict_put(job, "secrets", secrets);
     if (run->data_file)
         value_dict_put_string(options, "data_file", run->data_file);
+    encryption_put(run, options);
     value_dict_put(job, "options", options);
     return job;
 }

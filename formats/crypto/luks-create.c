@@ -3,7 +3,7 @@
 #include "afsplit.h"
 #include "luks.h"
 #include "measure.h"
-#include "secret.h"
+#include "options.h"
 #include "wipe.h"
 
 /* One of an option's names; @number stays as it is if the option is not there. */
@@ -42,7 +42,7 @@ int luks_plan_read(struct fmt_env *env, const struct fmt_options *options, const
     if (r < 0)
         return r;
     if (time && time->number > INT64_MAX)
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_LUKS_ITER_TIME);
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_LUKS_ITER_TIME, FMT_TXT(prefix));
     *plan = (struct luks_plan){
         .spec = {.alg = (enum crypto_alg)alg,
                  .mode = (enum crypto_mode)mode,

@@ -100,9 +100,7 @@ int luks_area_read(struct fmt_env *env, const struct luks_place *place, uint64_t
         return fmt_fail(env, FMT_EIO, FMT_ERR_LUKS_OUTSIDE);
     int r = io_read(env, place->device, place->base_off + offset, buffer, length);
     if (r < 0)
-        return fmt_fail(env, FMT_EIO,
-                        place->extension ? FMT_ERR_LUKS_READ_EXTENSION : FMT_ERR_LUKS_READ,
-                        FMT_NUM(-r));
+        return fmt_fail(env, FMT_EIO, FMT_ERR_LUKS_READ, FMT_NUM(-r));
     return 0;
 }
 
@@ -113,8 +111,7 @@ int luks_area_write(struct fmt_env *env, const struct luks_place *place, uint64_
         return fmt_fail(env, FMT_EIO, FMT_ERR_LUKS_OUTSIDE);
     int r = io_write(env, place->device, place->base_off + offset, buffer, length);
     if (r < 0) /* of an extension, the reference says that it cannot be read */
-        return fmt_fail(env, FMT_EIO,
-                        place->extension ? FMT_ERR_LUKS_READ_EXTENSION : FMT_ERR_LUKS_WRITE,
+        return fmt_fail(env, FMT_EIO, place->extension ? FMT_ERR_LUKS_READ : FMT_ERR_LUKS_WRITE,
                         FMT_NUM(-r));
     return 0;
 }

@@ -2,20 +2,7 @@
 /* Secrets among the job's; see secret.h. */
 #include "secret.h"
 
-const struct fmt_option *crypto_option_find(const struct fmt_options *options, const char *prefix,
-                                            const char *name)
-{
-    size_t prefix_bytes = strlen(prefix), name_bytes = strlen(name);
-
-    for (size_t i = 0; options && i < options->count; i++) {
-        struct fmt_bytes row = options->row[i].name;
-        if (row.length == prefix_bytes + name_bytes &&
-            memcmp(row.data, prefix, prefix_bytes) == 0 &&
-            memcmp(row.data + prefix_bytes, name, name_bytes) == 0)
-            return &options->row[i];
-    }
-    return NULL;
-}
+#include "options.h"
 
 static const struct fmt_secret *object_find(const struct fmt_env *env, struct fmt_bytes id)
 {

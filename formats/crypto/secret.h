@@ -13,8 +13,4 @@
 int crypto_secret_find(struct fmt_env *env, const struct fmt_options *options, const char *prefix,
                        struct fmt_bytes *passphrase);
 
-/* The row called @prefix followed by @name, or NULL. */
-const struct fmt_option *crypto_option_find(const struct fmt_options *options, const char *prefix,
-                                            const char *name);
-
 #endif

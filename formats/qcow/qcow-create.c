@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow: new images. */
+#include "crypto/options.h"
 #include "crypto/secret.h"
 #include "qcow.h"
 
@@ -11,49 +12,17 @@ enum {
     L2_BITS_BACKED = 12,
 };
 
-/* What the two names of the same option come to: the format's name, empty for none. */
-static struct fmt_bytes encryption_format(const struct fmt_create *create)
-{
-    if (fmt_option_bool(create->options, "encryption", false))
-        return fmt_bytes_of("qcow");
-    return fmt_option_text(create->options, "encrypt.format");
-}
-
 int qcow_create_check(struct fmt_env *env, const struct fmt_create *create)
 {
-    if (fmt_option_bool(create->options, "encryption", false) &&
-        fmt_option_find(create->options, "encrypt.format"))
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_CRYPTO_FORMAT_TWICE);
-    return 0;
+    return crypto_format_check(env, create->options);
 }
 
-/* Values that are none, in the order in which the reference reads the options. */
-static int encryption_check(struct fmt_env *env, const struct fmt_create *create)
+/* The passphrase must be there, though creating does not need it. */
+static int crypt_set(struct fmt_env *env, const struct fmt_create *create, struct qcow_header *h)
 {
-    static const char *const formats[] = {"qcow", "aes", "luks", NULL};
-    struct fmt_bytes format = encryption_format(create);
-    int known = 0;
+    struct fmt_bytes passphrase;
 
-    for (size_t i = 0; formats[i]; i++)
-        known += fmt_bytes_equal(format, formats[i]);
-    if (known)
-        return 0;
-    if (fmt_option_find(create->options, "encrypt.format"))
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("format"), FMT_STR(format));
-    if (fmt_option_find(create->options, "encrypt.key-secret"))
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_CRYPTO_NO_FORMAT);
-    return 0;
-}
-
-/* Whether the image is to be encrypted; the passphrase must be there, though creating does not
- * need it. */
-static int encryption_choose(struct fmt_env *env, const struct fmt_create *create, uint32_t *crypt)
-{
-    struct fmt_bytes format = encryption_format(create), passphrase;
-
-    if (format.length == 0)
-        return 0;
-    *crypt = QCOW_CRYPT_AES;
+    h->crypt = QCOW_CRYPT_AES;
     return crypto_secret_find(env, create->options, "encrypt.", &passphrase);
 }
 
@@ -100,13 +69,15 @@ int qcow_create(struct fmt_env *env, const struct fmt_create *create)
     /* A name that stands for the virtual FAT disk is not recorded. */
     bool recorded = create->backing_present && !fmt_bytes_equal(create->backing_name, "fat:");
     uint64_t header_bytes = QCOW_HEADER_BYTES, l1_bytes = 0;
+    struct fmt_bytes format;
 
-    int r = encryption_check(env, create);
+    int r = crypto_format_read(env, create->options, &format);
+
     if (r < 0)
         return r;
     if (h.disk_bytes == 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_ZERO_SIZE);
-    if (fmt_bytes_equal(encryption_format(create), "luks"))
+    if (fmt_bytes_equal(format, "luks"))
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_CREATE_ENCRYPTION);
     if (recorded) {
         h.backing_off = QCOW_HEADER_BYTES;
@@ -117,8 +88,8 @@ int qcow_create(struct fmt_env *env, const struct fmt_create *create)
     h.l2_bits = create->backing_present ? L2_BITS_BACKED : L2_BITS;
     h.l1_off = round_up_u64(header_bytes, sizeof(uint64_t));
     r = l1_bytes_choose(env, h.disk_bytes, h.cluster_bits + h.l2_bits, &l1_bytes);
-    if (r == 0)
-        r = encryption_choose(env, create, &h.crypt);
+    if (r == 0 && format.length)
+        r = crypt_set(env, create, &h);
     if (r < 0)
         return r;
     r = image_write(env, create, &h, l1_bytes);

@@ -4,6 +4,7 @@
  * L1 table, and what preallocation adds. The header is written last.
  */
 #include "common/newfile.h"
+#include "qcow2-crypt.h"
 #include "qcow2-header-write.h"
 #include "qcow2-prealloc.h"
 
@@ -12,6 +13,7 @@ struct plan {
     struct qcow2_file file;
     struct qcow2_state state;
     struct qcow2_header_texts texts;
+    struct qcow2_crypt_plan crypt;
     enum qcow2_prealloc prealloc;
     uint64_t cluster_bytes;
     uint64_t refcount_bits;
@@ -52,6 +54,8 @@ static int options_read(struct plan *plan)
     if (r == 0 && plan->create->backing_format_unknown)
         r = fmt_fail(plan->file.env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("backing-fmt"),
                      FMT_STR(plan->create->backing_format));
+    if (r == 0)
+        r = qcow2_crypt_plan_read(plan->file.env, plan->create, &plan->crypt);
     if (r == 0)
         r = word_read(plan, &prealloc, QCOW2_PREALLOC_OFF, &prealloc_word);
     if (r == 0)
@@ -282,18 +286,42 @@ static int header_make(struct plan *plan, uint8_t *cluster)
                     FMT_STR(format.length ? format : fmt_bytes_of("(null)")), FMT_NUM(-r));
 }
 
-static int image_finish(struct plan *plan)
+static void refcount_table_set(struct plan *plan)
 {
     struct qcow2_state *state = &plan->state;
+
+    state->header.refcount_table_off = state->refcounts.table_off;
+    state->header.refcount_table_clusters =
+        (uint32_t)(state->refcounts.table_entries * QCOW2_ENTRY_BYTES / plan->cluster_bytes);
+}
+
+/* The encryption comes last, and makes the header longer. */
+static int crypt_make(struct plan *plan, uint8_t *cluster)
+{
+    struct qcow2_state *state = &plan->state;
+
+    if (plan->crypt.method == QCOW2_CRYPT_NONE)
+        return 0;
+    int r = qcow2_crypt_make(&plan->file, plan->create, &plan->crypt);
+    if (r < 0)
+        return r;
+    memset(cluster, 0, (size_t)plan->cluster_bytes);
+    refcount_table_set(plan);
+    r = qcow2_header_layout(state, &plan->texts, cluster);
+    return r < 0 ? fmt_fail(plan->file.env, -r, FMT_ERR_LUKS_WRITE, FMT_NUM(-r)) : 0;
+}
+
+static int image_finish(struct plan *plan)
+{
     struct fmt_env *env = plan->file.env;
     uint8_t *cluster = fmt_alloc(env, plan->cluster_bytes);
 
     if (!cluster)
         return -FMT_ENOMEM;
-    state->header.refcount_table_off = state->refcounts.table_off;
-    state->header.refcount_table_clusters =
-        (uint32_t)(state->refcounts.table_entries * QCOW2_ENTRY_BYTES / plan->cluster_bytes);
+    refcount_table_set(plan);
     int r = header_make(plan, cluster);
+    if (r == 0)
+        r = crypt_make(plan, cluster);
     if (r < 0)
         return r;
     r = qcow2_refcounts_flush(&plan->file);

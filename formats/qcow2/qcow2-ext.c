@@ -69,13 +69,12 @@ static int crypto_read(struct fmt_image *image, const struct extension *ext)
     int r = io_read(env, image->device, ext->off, bytes, sizeof(bytes));
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_QCOW2_EXT_CRYPTO_READ, FMT_NUM(-r));
-    state->has_crypto_header = true;
     state->crypto_off = be64_load(bytes);
     state->crypto_bytes = be64_load(bytes + 8);
     if (state->crypto_off % state->cluster_bytes != 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_EXT_CRYPTO_OFFSET,
                         FMT_NUM(state->crypto_off), FMT_NUM(state->cluster_bytes));
-    return 0;
+    return qcow2_luks_open(image);
 }
 
 /* Bitmaps that another program did not keep up to date are ignored. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: opening an image, and its facts. */
-#include "qcow2.h"
+#include "qcow2-crypt.h"
 
 /* Refcounts are read when they are needed; that the table can be read is said at once. */
 static int refcount_table_check(const struct fmt_image *image)
@@ -45,16 +45,6 @@ static int data_file_open(struct fmt_image *image)
     return 0;
 }
 
-static int encryption_open(const struct fmt_image *image)
-{
-    const struct qcow2_state *state = image->state;
-
-    if (state->header.crypt_method == QCOW2_CRYPT_LUKS && !state->has_crypto_header)
-        return fmt_fail(image->env, FMT_EINVAL, FMT_ERR_QCOW2_NO_CRYPTO_HEADER,
-                        FMT_NUM(state->header.crypt_method));
-    return 0;
-}
-
 static int backing_read(struct fmt_image *image)
 {
     const struct qcow2_state *state = image->state;
@@ -96,7 +86,7 @@ static int qcow2_open(struct fmt_image *image)
     if (r == 0)
         r = data_file_open(image);
     if (r == 0)
-        r = encryption_open(image);
+        r = qcow2_crypt_open(image);
     if (r == 0)
         r = backing_read(image);
     if (image->flags & FMT_OPEN_CHECK)
@@ -125,15 +115,6 @@ static void info_bitmaps(const struct qcow2_state *state, const struct fmt_info 
     info_end(out);
 }
 
-static void info_encryption(const struct qcow2_state *state, const struct fmt_info *out)
-{
-    if (state->header.crypt_method != QCOW2_CRYPT_AES)
-        return;
-    info_dict(out, "encrypt");
-    info_text(out, "format", "aes");
-    info_end(out);
-}
-
 static int qcow2_info(struct fmt_image *image, const struct fmt_info *out)
 {
     static const char *const compression[] = {"zlib", "zstd"};
@@ -152,7 +133,7 @@ static int qcow2_info(struct fmt_image *image, const struct fmt_info *out)
         info_bytes(out, "data-file", state->data_file_name);
     if (v3 && state->has_data_file)
         info_bool(out, "data-file-raw", h->autoclear & QCOW2_DATA_FILE_RAW);
-    info_encryption(state, out);
+    qcow2_crypt_info(state, out);
     if (v3) {
         info_bool(out, "corrupt", h->incompatible & QCOW2_CORRUPT);
         info_bool(out, "extended-l2", h->incompatible & QCOW2_EXTENDED_L2);
@@ -166,6 +147,7 @@ const struct fmt_driver fmt_qcow2_driver = {
     .open = qcow2_open,
     .info = qcow2_info,
     .snapshot = qcow2_snapshot_get,
+    .create_check = qcow2_crypt_create_check,
     .create = qcow2_create,
     .has_format_specific = true,
     .supports_backing = true,

@@ -9,6 +9,7 @@
 
 #include "common/cache.h"
 #include "common/format.h"
+#include "crypto/luks.h"
 
 #define QCOW2_MAGIC 0x514649fbu /* "QFI\xfb" */
 
@@ -132,9 +133,10 @@ struct qcow2_state {
     unsigned l2_entry_bytes; /* 8, or 16 with extended L2 entries */
     uint32_t data_device;    /* where clusters of data lie */
     bool has_data_file;
-    struct fmt_bytes data_file_name; /* as stored; no data: none */
-    bool has_crypto_header;
-    uint64_t crypto_off, crypto_bytes;
+    struct fmt_bytes data_file_name;   /* as stored; no data: none */
+    uint64_t crypto_off, crypto_bytes; /* the LUKS header */
+    struct luks *luks;                 /* NULL: not encrypted so */
+    struct crypto_volume *volume;      /* NULL: not encrypted, or opened for its facts only */
     uint64_t extensions_end_off;
 
     uint64_t bitmap_directory_off, bitmap_directory_bytes;
@@ -172,6 +174,24 @@ void qcow2_geometry_set(struct qcow2_state *state);
 int qcow2_extensions_read(struct fmt_image *image);
 /* Record that the image has incompatible features that are not known, by their names. */
 int qcow2_features_refuse(struct fmt_image *image, uint64_t unknown);
+
+/* ---- qcow2-crypt.c ---- */
+
+/* Open the LUKS header that the extension points to. */
+int qcow2_luks_open(struct fmt_image *image);
+/* Without an extension: AES needs none, LUKS does. */
+int qcow2_crypt_open(struct fmt_image *image);
+void qcow2_crypt_info(const struct qcow2_state *state, const struct fmt_info *out);
+/*
+ * How clusters are encrypted: the first sector's number for the initialization vector of a run of
+ * the disk's bytes at @offset that lie at @host_off: LUKS goes by the place in the file, AES by
+ * that on the disk.
+ */
+static inline uint64_t qcow2_crypt_off(const struct qcow2_state *state, uint64_t offset,
+                                       uint64_t host_off)
+{
+    return state->header.crypt_method == QCOW2_CRYPT_LUKS ? host_off : offset;
+}
 
 /* ---- qcow2-options.c ---- */
 
