@@ -85,6 +85,7 @@ static int job_read(struct guest *g, struct create_job *job)
     struct tree_bytes filename = tree_get_bytes(tree, root, "filename");
     struct tree_bytes name = tree_get_bytes(tree, root, "backing-name");
     struct tree_bytes backing_format = tree_get_bytes(tree, root, "backing-format");
+    struct tree_bytes path = tree_get_bytes(tree, root, "backing-path");
     struct tree_item item;
 
     if (!options)
@@ -101,6 +102,8 @@ static int job_read(struct guest *g, struct create_job *job)
         .backing_name = {name.data,           name.length          },
         .backing_format = {backing_format.data, backing_format.length},
         .backing_format_unknown = tree_get_bool(tree, root, "backing-format-unknown", false),
+        .backing_path = {path.data,           path.length          },
+        .backing_seconds = tree_get_u64(tree, root, "backing-seconds", 0),
     };
     return options_read(g, tree, item.inside, options);
 }

@@ -2,6 +2,7 @@
 /* create: options checked in the reference's order, then a new image laid out by the guest. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,7 +44,8 @@ static bool opts_prepare(CreateRun *run, GError **error)
     if (!protocol_rows)
         return failure_set(error, "Protocol driver '%s' does not support image creation",
                            protocol->name);
-    const OptRow *tables[] = {rows, protocol_rows, NULL};
+    const OptRow *tables[] = {rows, protocol_rows,
+                              option_table_extension(run->format, run->line->option_list), NULL};
     run->opts = opts_new(tables);
     if (run->line->option_list && !opts_parse(run->opts, run->line->option_list, error))
         return false;
@@ -233,6 +235,20 @@ static void encryption_put(const CreateRun *run, Value *options)
         value_dict_put_string(options, "encryption", text);
 }
 
+/* What a differencing image says of its parent, beside the name: where it is, and how old. */
+static void parent_describe(const CreateRun *run, Value *job)
+{
+    g_autofree char *full =
+        name_backing_full(run->filename, opts_get(run->opts, "backing_file"), NULL);
+    g_autofree char *path = full ? realpath(full, NULL) : NULL;
+    struct stat st;
+
+    if (!path || stat(path, &st) < 0)
+        return;
+    value_dict_put_string(job, "backing-path", path);
+    value_dict_put(job, "backing-seconds", value_new_uint((uint64_t)st.st_mtime));
+}
+
 static Value *job_new(const CreateRun *run, Value *backing)
 {
     Value *job = value_new_dict();
@@ -254,6 +270,8 @@ static Value *job_new(const CreateRun *run, Value *backing)
         value_dict_put_bool(job, "backing-format-unknown", true);
     if (backing)
         value_dict_put(job, "backing", backing);
+    if (backing && g_strcmp0(opts_get(run->opts, "subformat"), "differencing") == 0)
+        parent_describe(run, job);
     Value *secrets = objects_secrets(run->line->objects);
     if (secrets)
         value_dict_put(job, "secrets", secrets);

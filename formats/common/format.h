@@ -99,6 +99,8 @@ struct fmt_create {
     struct fmt_bytes backing_format; /* may be empty */
     bool backing_format_unknown;     /* given, and none that the reference knows */
     struct fmt_image *backing;       /* opened, or NULL (-u) */
+    struct fmt_bytes backing_path;   /* absolute, as the host knows it; may be empty */
+    uint64_t backing_seconds;        /* when the backing file was last changed, since 1970 */
 };
 
 /* ---- reading ---- */

@@ -153,3 +153,25 @@ struct fmt_bytes winname_localize(struct fmt_arena *arena, struct fmt_bytes name
     }
     return local;
 }
+
+struct fmt_bytes winname_foreign(struct fmt_arena *arena, struct fmt_bytes name)
+{
+    size_t prefix = name.length && name.data[0] == '/' ? 0 : 2;
+    char *copy = fmt_arena_buffer(arena, name.length + prefix, 1);
+
+    if (!copy)
+        return (struct fmt_bytes){NULL, 0};
+    memcpy(copy, ".\\", prefix);
+    for (size_t i = 0; i < name.length; i++)
+        copy[prefix + i] = name.data[i] == '/' ? '\\' : name.data[i];
+    return (struct fmt_bytes){copy, name.length + prefix};
+}
+
+struct fmt_bytes winname_base(struct fmt_bytes name)
+{
+    size_t at = name.length;
+
+    while (at > 0 && name.data[at - 1] != '/')
+        at--;
+    return (struct fmt_bytes){name.data + at, name.length - at};
+}

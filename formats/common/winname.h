@@ -25,5 +25,9 @@ size_t winname_to_utf16(struct fmt_bytes name, uint8_t *to, size_t room, bool bi
  * drive or a server, which mean nothing here, its last component is left: a file beside the child.
  */
 struct fmt_bytes winname_localize(struct fmt_arena *arena, struct fmt_bytes name);
+/* The other way: backslashes for slashes, ".\" in front of a relative name. */
+struct fmt_bytes winname_foreign(struct fmt_arena *arena, struct fmt_bytes name);
+/* What is behind the last slash. */
+struct fmt_bytes winname_base(struct fmt_bytes name);
 
 #endif

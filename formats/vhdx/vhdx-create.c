@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VHDX: new images, dynamic or fixed. */
+/* VHDX: new images, dynamic, fixed or differencing. */
 #include "vhdx-create.h"
 
 #include "common/newfile.h"
@@ -51,23 +51,43 @@ static int block_size_choose(struct fmt_env *env, const struct fmt_options *opti
     return 0;
 }
 
+/* The size of a logical sector, which is not an option of the reference. */
+static int sector_size_choose(struct fmt_env *env, const struct fmt_options *options,
+                              struct vhdx_layout *layout)
+{
+    enum { LARGE_SECTOR_BYTES = 4096 };
+    uint64_t bytes = fmt_option_number(options, "logical_sector_size", FMT_SECTOR_BYTES);
+
+    if (bytes != FMT_SECTOR_BYTES && bytes != LARGE_SECTOR_BYTES)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_VHDX_LOGICAL_SECTOR);
+    layout->sector_bytes = (uint32_t)bytes;
+    layout->disk_bytes = round_up_u64(layout->disk_bytes, bytes);
+    return 0;
+}
+
 static int options_read(struct fmt_env *env, const struct fmt_create *create,
                         struct vhdx_layout *layout)
 {
-    static const char *const subformats[] = {"dynamic", "fixed", NULL};
+    static const char *const subformats[] = {"dynamic", "fixed", "differencing", NULL};
     int subformat = fmt_option_enum(create->options, "subformat", subformats, 0);
 
     if (subformat < 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("subformat"),
                         FMT_STR(fmt_option_text(create->options, "subformat")));
     layout->fixed = subformat == 1;
-    layout->zero_blocks = fmt_option_bool(create->options, "block_state_zero", true);
-    layout->sector_bytes = FMT_SECTOR_BYTES;
+    layout->differencing = subformat == 2;
+    /* Blocks of a child that are not there are its parent's. */
+    layout->zero_blocks =
+        !layout->differencing && fmt_option_bool(create->options, "block_state_zero", true);
     layout->disk_bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES);
     if (layout->disk_bytes > VHDX_DISK_BYTES_MAX)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_VHDX_TOO_LARGE);
-    int r = log_size_choose(env, create->options, layout);
-    return r < 0 ? r : block_size_choose(env, create->options, layout);
+    int r = sector_size_choose(env, create->options, layout);
+    if (r == 0)
+        r = log_size_choose(env, create->options, layout);
+    if (r == 0)
+        r = block_size_choose(env, create->options, layout);
+    return r == 0 && layout->differencing ? vhdx_child_plan(env, create, layout) : r;
 }
 
 static void layout_compute(struct vhdx_layout *layout)
@@ -75,6 +95,7 @@ static void layout_compute(struct vhdx_layout *layout)
     struct vhdx_state sizes = {
         .disk_bytes = layout->disk_bytes,
         .block_bytes = layout->block_bytes,
+        .params = layout->differencing ? VHDX_PARAM_HAS_PARENT : 0,
         .chunk_blocks =
             (uint32_t)((uint64_t)VHDX_CHUNK_SECTORS * layout->sector_bytes / layout->block_bytes),
     };

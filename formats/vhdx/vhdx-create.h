@@ -12,6 +12,9 @@ struct vhdx_layout {
     uint32_t chunk_blocks;
     bool fixed;
     bool zero_blocks; /* blocks are marked as zeroes rather than as not there */
+    bool differencing;
+    uint8_t *locator; /* of differencing images: which parent */
+    uint32_t locator_bytes;
     uint32_t log_bytes;
     uint64_t bat_off;
     uint32_t bat_bytes;
@@ -19,6 +22,10 @@ struct vhdx_layout {
     uint64_t data_off; /* where blocks begin: leaves room for more metadata */
 };
 
+/* Look at the parent of the new image @create, and lay out the parent locator. Returns 0, or a
+ * negative errno with the error recorded. */
+int vhdx_child_plan(struct fmt_env *env, const struct fmt_create *create,
+                    struct vhdx_layout *layout);
 /* Write the metadata table and its items. Returns 0, or a negative errno with the error recorded.
  */
 int vhdx_metadata_write(struct fmt_env *env, uint32_t device, const struct vhdx_layout *layout);

@@ -12,8 +12,8 @@ enum {
 };
 
 /* Only parents that are VHDX images themselves are defined. */
-static const uint8_t type_vhdx[VHDX_GUID_BYTES] = {0xb7, 0xef, 0x4a, 0xb0, 0x9e, 0xd1, 0x81, 0x4a,
-                                                   0xb7, 0x89, 0x25, 0xb8, 0xe9, 0x44, 0x59, 0x13};
+const uint8_t vhdx_guid_locator_vhdx[VHDX_GUID_BYTES] = {
+    0xb7, 0xef, 0x4a, 0xb0, 0x9e, 0xd1, 0x81, 0x4a, 0xb7, 0x89, 0x25, 0xb8, 0xe9, 0x44, 0x59, 0x13};
 
 /* Keys that name the parent's file, the one to be believed first in front. */
 static const char *const path_keys[] = {"relative_path", "absolute_win32_path", "volume_path"};
@@ -124,7 +124,7 @@ int vhdx_parent_read(struct fmt_image *image, struct vhdx_state *state, uint64_t
     int r = io_read(env, image->device, offset, bytes, length);
     if (r < 0)
         return r;
-    if (!vhdx_guid_equal(bytes, type_vhdx))
+    if (!vhdx_guid_equal(bytes, vhdx_guid_locator_vhdx))
         return fmt_fail(env, FMT_ENOTSUP, FMT_ERR_VHDX_LOCATOR_TYPE);
     r = entries_read(&locator, state);
     if (r < 0)

@@ -169,6 +169,10 @@ static inline int vhdx_entry(struct vhdx_state *state, uint64_t index, uint64_t 
     return fmt_cache_le64(&state->bat, state->bat_off + index * 8, entry);
 }
 
+extern const struct fmt_driver fmt_vhdx_driver;
+/* Of a parent locator that names a VHDX parent. */
+extern const uint8_t vhdx_guid_locator_vhdx[VHDX_GUID_BYTES];
+
 int vhdx_create(struct fmt_env *env, const struct fmt_create *create);
 int vhdx_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int vhdx_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VHD: new images, dynamic or fixed, their size by geometry or forced. */
+/* VHD: new images, dynamic, fixed or differencing, their size by geometry or forced. */
 #include "common/newfile.h"
+#include "vpc-child.h"
 #include "vpc-geometry.h"
 
 enum {
@@ -20,6 +21,8 @@ struct vpc_layout {
     bool force_size;
     struct vpc_geometry geometry;
     uint64_t sectors;
+    uint8_t creator[4];
+    struct vpc_child child; /* of differencing images */
 };
 
 /* The size that is made of the one asked for, and the geometry that says so. */
@@ -48,7 +51,7 @@ static int footer_make(struct fmt_env *env, const struct vpc_layout *layout, uin
     be32_store(bytes + 12, VERSION);
     be64_store(bytes + 16, fixed ? VPC_NO_OFFSET : HEADER_OFF);
     be32_store(bytes + 24, (uint32_t)(env->io->now(env->io_ctx) - VPC_EPOCH_SECONDS));
-    memcpy(bytes + 28, layout->force_size ? "qem2" : "qemu", 4);
+    memcpy(bytes + 28, layout->creator, sizeof(layout->creator));
     be16_store(bytes + 32, CREATOR_MAJOR);
     be16_store(bytes + 34, CREATOR_MINOR);
     memcpy(bytes + 36, "Wi2k", 4);
@@ -65,7 +68,7 @@ static int footer_make(struct fmt_env *env, const struct vpc_layout *layout, uin
     return r;
 }
 
-static void header_make(uint32_t bat_entries, uint8_t *bytes)
+static void header_make(const struct vpc_layout *layout, uint32_t bat_entries, uint8_t *bytes)
 {
     memset(bytes, 0, VPC_HEADER_BYTES);
     memcpy(bytes, "cxsparse", 8);
@@ -74,6 +77,8 @@ static void header_make(uint32_t bat_entries, uint8_t *bytes)
     be32_store(bytes + 24, VERSION);
     be32_store(bytes + 28, bat_entries);
     be32_store(bytes + 32, BLOCK_BYTES);
+    if (layout->type == VPC_DIFFERENCING)
+        vpc_child_header(&layout->child, bytes);
     be32_store(bytes + OFF_HEADER_CHECKSUM, vpc_checksum(bytes, VPC_HEADER_BYTES));
 }
 
@@ -84,17 +89,21 @@ static void bat_fill(void *ctx, uint64_t at, uint8_t *piece, size_t length)
     memset(piece, 0xff, length);
 }
 
-static int dynamic_write(struct fmt_env *env, uint32_t device, const struct vpc_layout *layout,
+static int dynamic_write(struct fmt_env *env, uint32_t device, struct vpc_layout *layout,
                          const uint8_t *footer)
 {
     uint32_t bat_entries = (uint32_t)div_up_u64(layout->sectors, BLOCK_BYTES / FMT_SECTOR_BYTES);
     uint64_t bat_bytes = round_up_u64(bat_entries * UINT64_C(4), FMT_SECTOR_BYTES);
+    uint64_t end_off = BAT_OFF + bat_bytes;
     uint8_t header[VPC_HEADER_BYTES];
 
-    header_make(bat_entries, header);
+    vpc_child_place(&layout->child, &end_off);
+    header_make(layout, bat_entries, header);
     int r = newfile_pieces_write(env, device, BAT_OFF, bat_bytes, bat_fill, NULL);
     if (r == 0)
-        r = io_write(env, device, BAT_OFF + bat_bytes, footer, VPC_FOOTER_BYTES);
+        r = vpc_child_write(env, device, &layout->child);
+    if (r == 0)
+        r = io_write(env, device, end_off, footer, VPC_FOOTER_BYTES);
     if (r == 0)
         r = io_write(env, device, HEADER_OFF, header, sizeof(header));
     if (r == 0)
@@ -114,18 +123,37 @@ static int fixed_write(struct fmt_env *env, uint32_t device, const struct vpc_la
     return r < 0 ? fmt_fail(env, -r, FMT_ERR_VPC_WRITE_FOOTER, FMT_NUM(-r)) : 0;
 }
 
+/* A differencing image has its parent's size and geometry, and counts them as its parent does. */
+static int child_layout(struct fmt_env *env, const struct fmt_create *create,
+                        struct vpc_layout *layout)
+{
+    int r = vpc_child_plan(env, create, &layout->child);
+
+    if (r < 0)
+        return r;
+    const struct vpc_footer *parent = &layout->child.parent->footer;
+    layout->sectors = parent->current_bytes / FMT_SECTOR_BYTES;
+    layout->geometry = parent->geometry;
+    memcpy(layout->creator, parent->creator_app, sizeof(layout->creator));
+    return 0;
+}
+
 static int layout_choose(struct fmt_env *env, const struct fmt_create *create,
                          struct vpc_layout *layout)
 {
-    static const char *const subformats[] = {"dynamic", "fixed", NULL};
+    static const char *const subformats[] = {"dynamic", "fixed", "differencing", NULL};
+    static const enum vpc_type types[] = {VPC_DYNAMIC, VPC_FIXED, VPC_DIFFERENCING};
     int subformat = fmt_option_enum(create->options, "subformat", subformats, 0);
     uint64_t bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES);
 
     if (subformat < 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("subformat"),
                         FMT_STR(fmt_option_text(create->options, "subformat")));
-    layout->type = subformat == 1 ? VPC_FIXED : VPC_DYNAMIC;
+    layout->type = types[subformat];
+    if (layout->type == VPC_DIFFERENCING)
+        return child_layout(env, create, layout);
     layout->force_size = fmt_option_bool(create->options, "force_size", false);
+    memcpy(layout->creator, layout->force_size ? "qem2" : "qemu", sizeof(layout->creator));
     int r = size_choose(env, bytes, layout);
     if (r < 0 || layout->force_size)
         return r;

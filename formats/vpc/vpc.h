@@ -89,6 +89,8 @@ static inline int vpc_entry(struct vpc_state *state, uint64_t index, uint32_t *e
     return fmt_cache_be32(&state->bat, state->header.bat_off + index * 4, entry);
 }
 
+extern const struct fmt_driver fmt_vpc_driver;
+
 int vpc_create(struct fmt_env *env, const struct fmt_create *create);
 int vpc_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int vpc_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);

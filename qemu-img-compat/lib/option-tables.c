@@ -218,6 +218,38 @@ static const OptionTable create_tables[] = {
     {"nfs",         options_create_raw      },
 };
 
+static const OptRow options_extension_vpc[] = {
+    {NULL, OPT_STRING, NULL, NULL},
+};
+
+static const OptRow options_extension_vhdx[] = {
+    {"logical_sector_size", OPT_SIZE,   NULL, NULL},
+    {NULL,                  OPT_STRING, NULL, NULL},
+};
+
+static const OptRow options_differencing_vpc[] = {
+    {"backing_file", OPT_STRING, NULL, NULL},
+    {"backing_fmt",  OPT_STRING, NULL, NULL},
+    {NULL,           OPT_STRING, NULL, NULL},
+};
+
+static const OptRow options_differencing_vhdx[] = {
+    {"logical_sector_size", OPT_SIZE,   NULL, NULL},
+    {"backing_file",        OPT_STRING, NULL, NULL},
+    {"backing_fmt",         OPT_STRING, NULL, NULL},
+    {NULL,                  OPT_STRING, NULL, NULL},
+};
+
+static const OptionTable extension_tables[] = {
+    {"vpc",  options_extension_vpc },
+    {"vhdx", options_extension_vhdx},
+};
+
+static const OptionTable differencing_tables[] = {
+    {"vpc",  options_differencing_vpc },
+    {"vhdx", options_differencing_vhdx},
+};
+
 static const OptionTable amend_tables[] = {
     {"qcow2", options_amend_qcow2},
     {"luks",  options_amend_luks },
@@ -241,4 +273,28 @@ const OptRow *option_table_create(const char *driver)
 const OptRow *option_table_amend(const char *driver)
 {
     return option_table_find(amend_tables, G_N_ELEMENTS(amend_tables), driver);
+}
+
+/* Does the option string, in the end, ask for a differencing image? */
+static bool wants_differencing(const char *text)
+{
+    bool wants = false;
+
+    for (const char *cursor = text; cursor && *cursor;) {
+        OptPair pair;
+        opt_pair_next(&cursor, NULL, &pair);
+        if (g_strcmp0(pair.name, "subformat") == 0) {
+            wants = g_strcmp0(pair.text, "differencing") == 0;
+        }
+        opt_pair_clear(&pair);
+    }
+    return wants;
+}
+
+const OptRow *option_table_extension(const char *driver, const char *text)
+{
+    if (wants_differencing(text)) {
+        return option_table_find(differencing_tables, G_N_ELEMENTS(differencing_tables), driver);
+    }
+    return option_table_find(extension_tables, G_N_ELEMENTS(extension_tables), driver);
 }

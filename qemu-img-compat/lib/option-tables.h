@@ -16,4 +16,10 @@ const OptRow *option_table_create(const char *driver);
 /* The rows of a format's amend options, or NULL if it has no such operation. */
 const OptRow *option_table_amend(const char *driver);
 
+/*
+ * Create options that the reference does not have, which help does not show; NULL: none. `text` is
+ * the whole of -o, or NULL: a backing file is an option of differencing images alone.
+ */
+const OptRow *option_table_extension(const char *driver, const char *text);
+
 #endif
