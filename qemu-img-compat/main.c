@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "lib/terminal.h"
 #include "secret-cipher.h"
 
 static const struct {
@@ -16,9 +17,9 @@ static const struct {
 
 void report_flush(Report *report)
 {
-    fwrite(report->out->str, 1, report->out->len, stdout);
+    terminal_write(stdout, report->out->str, report->out->len);
     fflush(stdout);
-    fwrite(report->err->str, 1, report->err->len, stderr);
+    terminal_write(stderr, report->err->str, report->err->len);
     g_string_truncate(report->out, 0);
     g_string_truncate(report->err, 0);
 }

@@ -11,6 +11,8 @@
 #include "file-error.h"
 #include "lib/drivers.h"
 #include "lib/node.h"
+#include "lib/settings.h"
+#include "lib/terminal.h"
 #include "tree-value.h"
 
 struct Session {
@@ -33,47 +35,19 @@ static void node_free(gpointer data)
     g_free(node);
 }
 
-/* The variable's position among the names, or @fallback if it is not set; -1 if it is another. */
-static int environment_choice(const char *variable, const char *const *names, int fallback)
-{
-    const char *text = g_getenv(variable);
-
-    if (!text || !*text)
-        return fallback;
-    for (int i = 0; names[i]; i++) {
-        if (strcmp(text, names[i]) == 0)
-            return i;
-    }
-    return -1;
-}
-
-static bool environment_read(struct vmm_options *options, GError **error)
-{
-    static const char *const engines[] = {"auto", "kvm", "process", NULL};
-    static const char *const policies[] = {"parity", "contained", "strict", NULL};
-    int engine = environment_choice("QEMU_IMG_COMPAT_ENGINE", engines, VMM_ENGINE_AUTO);
-    int policy = environment_choice("QEMU_IMG_COMPAT_POLICY", policies, VMM_POLICY_PARITY);
-
-    if (engine < 0)
-        return failure_set(error, "QEMU_IMG_COMPAT_ENGINE must be one of auto, kvm, process");
-    if (policy < 0)
-        return failure_set(error,
-                           "QEMU_IMG_COMPAT_POLICY must be one of parity, contained, strict");
-    options->engine = (enum vmm_engine)engine;
-    options->policy = (enum vmm_policy)policy;
-    return true;
-}
-
 Session *session_new(const SessionOptions *options, GError **error)
 {
     struct vmm_options vmm_options = {.memory_bytes = options->memory_bytes,
                                       .vcpus = options->vcpus,
                                       .time_limit_ms = options->time_limit_ms,
                                       .wants_avx = options->wants_avx};
+    Settings settings;
     int status = 0;
 
-    if (!environment_read(&vmm_options, error))
+    if (!settings_read(&settings, SETTINGS_FILE, error))
         return NULL;
+    vmm_options.engine = (enum vmm_engine)settings.value[SETTING_ENGINE];
+    vmm_options.policy = (enum vmm_policy)settings.value[SETTING_POLICY];
     struct vmm *vmm = vmm_new(&vmm_options, &status);
     if (!vmm) {
         failure_set(error, "Could not set up the sandbox: %s", strerror(-status));
@@ -224,7 +198,8 @@ static void message_show(const Session *session, const struct tree *tree)
     g_autofree char *text = error_frame_text(tree, tree_root(tree), session->reference_text);
 
     size_t frame = kind < G_N_ELEMENTS(frames) ? kind : 0;
-    fprintf(stderr, "%s%s%s", frames[frame].before, text, frames[frame].after);
+    g_autofree char *line = g_strconcat(frames[frame].before, text, frames[frame].after, NULL);
+    terminal_write(stderr, line, strlen(line));
 }
 
 static int on_record(void *ctx, enum abi_record kind, const struct tree *tree)
