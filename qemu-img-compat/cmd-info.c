@@ -12,6 +12,7 @@
 enum {
     INFO_MEMORY_BYTES = 64 << 20,
     INFO_TIME_LIMIT_MS = 30000, /* a hostile image must not keep the caller */
+    INFO_IMAGES_MAX = 4096,     /* nor fill its memory with records */
 };
 
 typedef struct InfoRun {
@@ -27,7 +28,8 @@ static bool info_record(void *ctx, Session *session, enum abi_record kind, const
     InfoRun *run = ctx;
 
     (void)kind;
-    (void)error;
+    if (value_list_length(run->images) == INFO_IMAGES_MAX)
+        return failure_set(error, "The backing chain has more than %d images", INFO_IMAGES_MAX);
     run->last_device = (uint32_t)tree_get_u64(tree, tree_root(tree), "device", UINT32_MAX);
     value_list_append(run->images, info_node_new(session, tree));
     return true;
@@ -93,7 +95,11 @@ static bool info_run(InfoRun *run, const CommandLine *line, const Value *node, G
     Value *secrets = objects_secrets(line->objects);
     if (secrets)
         value_dict_put(job, "secrets", secrets);
-    return session_run(session, job, &handlers, error);
+    if (!session_run(session, job, &handlers, error))
+        return false;
+    /* A guest that has been taken over may end without a word. */
+    return value_list_length(run->images) ||
+           failure_set(error, "The sandboxed image parser gave no answer");
 }
 
 static void info_print(const InfoRun *run, const CommandLine *line, GString *out)
