@@ -20,6 +20,7 @@ struct guest {
     struct abi_ring *ring;
     uint32_t sq_tail;   /* requests produced */
     uint32_t completed; /* completions consumed */
+    uint32_t posted;    /* requests whose completions nobody waits for yet */
     struct fmt_arena arena;
     struct fmt_error error;
     struct fmt_env env; /* what drivers get: its io calls end in io.c */
@@ -28,6 +29,9 @@ struct guest {
     struct guest_layer *layers;
     unsigned layer_depth;      /* layers being opened, one inside the other */
     struct tree_writer record; /* the one record in the making; its room is kept */
+    struct tree_writer note;   /* the same for references and lines */
+    uint8_t *window;           /* facts and head of the device opened last */
+    uint32_t window_device;
     struct tree job;
 };
 
@@ -42,11 +46,21 @@ _Noreturn void guest_panic(struct guest *g, uint32_t reason);
 int ring_call(struct guest *g, const struct abi_request *request,
               struct abi_completion *completion);
 
+/* Send a request with the next doorbell, or when the vCPU is done. Its memory must stay as it is
+ * until then. */
+void ring_post(struct guest *g, const struct abi_request *request);
+/* Wait for all that was posted. */
+void ring_flush(struct guest *g);
+
 /* ---- io.c ---- */
 
 /* Fill g->env with io calls on the ring, and the table of the devices known at boot. Returns 0 or
  * -FMT_ENOMEM. */
 int guest_io_init(struct guest *g);
+/* Let an OPEN place the new device's facts and head in the window. */
+void guest_window_offer(struct guest *g, struct abi_request *request);
+/* It has: its head serves reads until the next one's is there. */
+void guest_window_take(struct guest *g, uint32_t device);
 
 /* ---- layer.c ---- */
 
@@ -66,9 +80,11 @@ int layer_read(struct guest *g, uint32_t device, uint64_t offset, void *buffer, 
 int report_init(struct guest *g);
 /* The one record, begun anew: only one can be in the making. */
 struct tree_writer *report_begin(struct guest *g);
-/* Send the tree as a record. Returns 0 or a negative errno. */
+/* Send the tree as a record, with the next doorbell. Returns 0 or a negative errno, recorded. */
 int report_send(struct guest *g, struct tree_writer *w, enum abi_record record);
-/* Send a line for standard error. Not while a record is in the making. */
+/* A small tree for a request that is waited for: also while a record is in the making. */
+struct tree_writer *report_note_begin(struct guest *g);
+/* Send a line for standard error. */
 void report_message(struct guest *g, enum fmt_message_kind kind, enum fmt_error_code code,
                     const struct fmt_error_arg *args, unsigned count);
 /* Send g->error as the job's failure. */

@@ -10,6 +10,14 @@ struct guest_device {
     bool known;
 };
 
+/* The head of the device opened last: enough for a header and what follows it closely. */
+enum { WINDOW_HEAD_BYTES = 16 << 10 };
+
+static uint64_t window_head_addr(const struct guest *g)
+{
+    return (uint64_t)(uintptr_t)g->window + sizeof(struct abi_device);
+}
+
 /* The device's entry; NULL: no device can have that number. Entries are made when they are first
  * asked for; their room was taken at the start, since memory taken later may be given back. */
 static struct guest_device *device_entry(struct guest *g, uint32_t device)
@@ -34,6 +42,27 @@ static struct guest_device *device_known(struct guest *g, uint32_t device)
         return NULL;
     entry->known = true;
     return entry;
+}
+
+void guest_window_offer(struct guest *g, struct abi_request *request)
+{
+    request->flags = ABI_OPEN_FACTS;
+    request->offset2 = (uint64_t)(uintptr_t)g->window;
+    request->arg = WINDOW_HEAD_BYTES;
+}
+
+void guest_window_take(struct guest *g, uint32_t device)
+{
+    struct guest_device *before = device_entry(g, g->window_device);
+    struct guest_device *entry = device_entry(g, device);
+
+    if (before && before->known && before->facts.head_addr == window_head_addr(g))
+        before->facts.head_bytes = 0;
+    g->window_device = device;
+    if (!entry)
+        return;
+    memcpy(&entry->facts, g->window, sizeof(entry->facts));
+    entry->known = true;
 }
 
 /* Serve the read from a preloaded head or tail, if it lies in one. */
@@ -232,7 +261,7 @@ static int guest_open(void *ctx, const struct fmt_ref *ref, uint32_t *device)
 {
     struct guest *g = ctx;
     struct abi_completion done;
-    struct tree_writer *w = report_begin(g);
+    struct tree_writer *w = report_note_begin(g);
 
     tree_put_u64(w, "kind", ref->kind);
     tree_put_u64(w, "device", ref->device);
@@ -248,10 +277,14 @@ static int guest_open(void *ctx, const struct fmt_ref *ref, uint32_t *device)
                                   .offset = w->capacity,
                                   .offset2 = (uint64_t)(uintptr_t)ref->head,
                                   .arg = (uint32_t)head_bytes};
+    if (!ref->head)
+        guest_window_offer(g, &request);
     int r = ring_call(g, &request, &done);
     if (r < 0)
         return r;
     *device = (uint32_t)done.value;
+    if (!ref->head)
+        guest_window_take(g, *device);
     if (ref->filename)
         *ref->filename = answer_filename(g, w, done.value2);
     return 0;
@@ -317,8 +350,10 @@ int guest_io_init(struct guest *g)
     g->env =
         (struct fmt_env){.io = &guest_io_ops, .io_ctx = g, .arena = &g->arena, .error = &g->error};
     g->device = fmt_arena_buffer(&g->arena, ABI_DEVICES_MAX * sizeof(*g->device), 64);
-    if (!g->device)
+    g->window = fmt_arena_buffer(&g->arena, sizeof(struct abi_device) + WINDOW_HEAD_BYTES, 64);
+    if (!g->device || !g->window)
         return -FMT_ENOMEM;
+    g->window_device = ABI_DEVICES_MAX; /* none's */
     for (uint32_t i = 0; i < g->boot->device_count; i++) {
         struct guest_device *entry = device_entry(g, i);
         if (!entry)

@@ -77,7 +77,7 @@ int guest_reference(struct guest *g, const struct fmt_image *image, enum fmt_ref
                     struct fmt_bytes name, struct fmt_bytes format, struct guest_node *node)
 {
     struct abi_completion done;
-    struct tree_writer *w = report_begin(g);
+    struct tree_writer *w = report_note_begin(g);
 
     tree_put_u64(w, "kind", kind);
     tree_put_u64(w, "device", image ? image->device : UINT32_MAX);
@@ -88,9 +88,11 @@ int guest_reference(struct guest *g, const struct fmt_image *image, enum fmt_ref
                                   .addr = (uint64_t)(uintptr_t)w->data,
                                   .length = tree_finish(w),
                                   .offset = w->capacity};
+    guest_window_offer(g, &request);
     int r = ring_call(g, &request, &done);
     if (r < 0)
         return fmt_fail(&g->env, -r, FMT_ERR_REFERENCE);
+    guest_window_take(g, (uint32_t)done.value);
     return reference_answer(g, w, &done, node);
 }
 

@@ -2,19 +2,52 @@
 /* The guest's end of the ring. */
 #include "doorbell.h"
 
+enum { COOKIE_POSTED = 1, COOKIE_CALLED = 2 };
+
+/* Produce a request; nobody is told yet. */
+static void push(struct guest *g, const struct abi_request *request, uint64_t cookie)
+{
+    struct abi_request *slot = &g->ring->sq[g->sq_tail % ABI_RING_ENTRIES];
+
+    *slot = *request;
+    slot->cookie = cookie;
+    g->sq_tail++;
+    __atomic_store_n(&g->ring->sq_tail, g->sq_tail, __ATOMIC_RELEASE);
+}
+
+static struct abi_completion pop(struct guest *g)
+{
+    if (__atomic_load_n(&g->ring->cq_tail, __ATOMIC_ACQUIRE) == g->completed)
+        guest_panic(g, __LINE__);
+    return g->ring->cq[g->completed++ % ABI_RING_ENTRIES];
+}
+
+void ring_post(struct guest *g, const struct abi_request *request)
+{
+    push(g, request, COOKIE_POSTED);
+    g->posted++;
+}
+
+void ring_flush(struct guest *g)
+{
+    if (g->posted > 0)
+        doorbell_ring(g, g->posted);
+    for (; g->posted > 0; g->posted--)
+        pop(g);
+}
+
 int ring_call(struct guest *g, const struct abi_request *request, struct abi_completion *completion)
 {
-    struct abi_ring *ring = g->ring;
-    struct abi_completion done;
+    struct abi_completion done = {0};
 
-    ring->sq[g->sq_tail % ABI_RING_ENTRIES] = *request;
-    g->sq_tail++;
-    __atomic_store_n(&ring->sq_tail, g->sq_tail, __ATOMIC_RELEASE);
-    doorbell_ring(g, 1);
-    if (__atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE) == g->completed)
-        guest_panic(g, __LINE__);
-    done = ring->cq[g->completed % ABI_RING_ENTRIES];
-    g->completed++;
+    push(g, request, COOKIE_CALLED);
+    doorbell_ring(g, g->posted + 1);
+    for (uint32_t i = 0; i < g->posted + 1; i++) {
+        struct abi_completion next = pop(g);
+        if (next.cookie == COOKIE_CALLED)
+            done = next;
+    }
+    g->posted = 0;
     if (completion)
         *completion = done;
     return done.status;

@@ -92,7 +92,7 @@ static void boot_fill(struct vmm *vmm, const void *job, size_t job_bytes)
     }
     struct abi_device *table = (struct abi_device *)(vmm->memory + device_offset);
     for (uint32_t i = 0; i < vmm->device_count; i++) {
-        device_describe(device_at(vmm, i), &table[i]);
+        device_describe(device_at(vmm, i), device_at(vmm, i)->size_bytes, &table[i]);
         at += device_preload(vmm, device_at(vmm, i), &table[i], at);
     }
 }

@@ -100,15 +100,15 @@ int device_size(const struct vmm_device *device, uint64_t *bytes)
     return 0;
 }
 
-void device_describe(const struct vmm_device *device, struct abi_device *out)
+void device_describe(const struct vmm_device *device, uint64_t size_bytes, struct abi_device *out)
 {
     *out = (struct abi_device){
         .flags =
             (device->writable ? ABI_DEVICE_WRITABLE : 0) |
             (device->block_device || device->char_device ? ABI_DEVICE_BLOCK : ABI_DEVICE_ZERO_INIT),
         .align_bytes = device->align_bytes,
+        .size_bytes = size_bytes,
     };
-    device_size(device, &out->size_bytes);
 }
 
 /* The file once more, without O_DIRECT: for heads, tails and whatever else is not aligned. The

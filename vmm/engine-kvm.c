@@ -185,6 +185,7 @@ static bool port_serve(struct vmm_vcpu *vcpu)
     case ABI_PORT_DOORBELL:
         return ring_serve(vcpu, word);
     case ABI_PORT_DONE:
+        ring_serve(vcpu, 0);
         return false;
     case ABI_PORT_PANIC:
         vmm_end_set(vcpu->vmm, VMM_END_DIED, 0, "the guest gave up");

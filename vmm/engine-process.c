@@ -231,8 +231,10 @@ static void process_run(struct vmm_vcpu *vcpu)
     uint32_t word;
 
     while (doorbell_wait(vcpu, &word)) {
-        if (word == ABI_DOORBELL_DONE)
+        if (word == ABI_DOORBELL_DONE) {
+            ring_serve(vcpu, 0);
             return;
+        }
         if (word == ABI_DOORBELL_PANIC) {
             vmm_end_set(vmm, VMM_END_DIED, 0, "the guest gave up");
             break;

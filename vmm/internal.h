@@ -154,8 +154,8 @@ void device_close(struct vmm *vmm, struct vmm_device *device);
 void device_free_all(struct vmm *vmm);
 /* The size now: asks the file, unless it is a block device. Returns 0 or a negative errno. */
 int device_size(const struct vmm_device *device, uint64_t *bytes);
-/* What the guest may know of it. */
-void device_describe(const struct vmm_device *device, struct abi_device *out);
+/* What the guest may know of it, whose size is @size_bytes now. */
+void device_describe(const struct vmm_device *device, uint64_t size_bytes, struct abi_device *out);
 /* What a new file wishes of its file system. Returns 0, or why the extent size was refused. */
 int device_hints_set(int fd, const struct vmm_open *open);
 /* Descriptor for a transfer: the buffered one where O_DIRECT does not allow it. -1: none. */

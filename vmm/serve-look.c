@@ -12,8 +12,10 @@
 int serve_device(struct serve_call *call)
 {
     struct abi_device facts;
+    uint64_t size_bytes;
 
-    device_describe(call->device, &facts);
+    device_size(call->device, &size_bytes);
+    device_describe(call->device, size_bytes, &facts);
     memcpy(guest_memory(call->vmm, call->request->addr), &facts, sizeof(facts));
     return 0;
 }

@@ -41,6 +41,31 @@ static void callback_leave(struct vmm *vmm)
     pthread_mutex_unlock(&vmm->callback_lock);
 }
 
+/* The new device's facts and first bytes; what cannot be read is left out: the guest will ask for
+ * it and learn why. */
+static void facts_place(struct serve_call *call, struct vmm_device *device)
+{
+    const struct abi_request *request = call->request;
+    uint64_t head_addr = request->offset2 + sizeof(struct abi_device);
+    struct abi_device facts = {0};
+
+    if (device) {
+        uint64_t size_bytes = device->size_bytes; /* as it has just been found */
+        if (device->writable)
+            device_size(device, &size_bytes);
+        device_describe(device, size_bytes, &facts);
+        uint64_t bytes = facts.size_bytes < request->arg ? facts.size_bytes : request->arg;
+        if (bytes > 0 && !device->char_device &&
+            device_read(call->vmm, device, guest_memory(call->vmm, head_addr), bytes, 0, true) ==
+                0) {
+            facts.head_addr = head_addr;
+            facts.head_bytes = bytes;
+            call->vcpu->bytes_read += bytes;
+        }
+    }
+    memcpy(guest_memory(call->vmm, request->offset2), &facts, sizeof(facts));
+}
+
 /* Put the front end's answer and the first bytes of the new device where the guest wants them. */
 static int answer_place(struct serve_call *call, uint32_t number, const struct tree_writer *reply,
                         size_t reply_bytes)
@@ -55,14 +80,16 @@ static int answer_place(struct serve_call *call, uint32_t number, const struct t
     call->value = number;
     call->value2 = reply_bytes;
     memcpy(guest_memory(call->vmm, request->addr), reply->data, reply_bytes);
-    if (!device)
-        return request->arg > 0 ? -EBADF : 0;
-    if (request->arg > 0) {
+    if (request->flags & ABI_OPEN_FACTS) {
+        facts_place(call, device);
+    } else if (request->arg > 0) {
         call->vcpu->bytes_read += request->arg;
-        r = device_read(call->vmm, device, guest_memory(call->vmm, request->offset2), request->arg,
-                        0, false);
+        r = device ? device_read(call->vmm, device, guest_memory(call->vmm, request->offset2),
+                                 request->arg, 0, false)
+                   : -EBADF;
     }
-    device_put(call->vmm, device);
+    if (device)
+        device_put(call->vmm, device);
     return r;
 }
 

@@ -40,7 +40,8 @@ static const struct kind_rule kind_rules[ABI_REQ_KINDS] = {
                       .item_bytes = sizeof(struct abi_extent)},
     [ABI_REQ_SCAN] = {.range = true,                                  .memory = true, .uses_arg = true, .bitmap = true},
     [ABI_REQ_COMPARE] = {.range = true,                                                  .range2 = true},
-    [ABI_REQ_OPEN] = {.memory = true,
+    [ABI_REQ_OPEN] = {.flags = ABI_OPEN_FACTS,
+                      .memory = true,
                       .uses_arg = true,
                       .head = true,
                       .reply = true,
@@ -93,6 +94,19 @@ static bool memory_length(const struct kind_rule *rule, const struct abi_request
     return true;
 }
 
+/* Where the first bytes of a new device go. */
+static int head_check(const struct abi_request *request, uint64_t memory_bytes)
+{
+    uint64_t facts_bytes = request->flags & ABI_OPEN_FACTS ? sizeof(struct abi_device) : 0;
+    uint64_t offset;
+
+    if (facts_bytes + request->arg == 0)
+        return 0;
+    if (request->arg > ABI_PRELOAD_BYTES)
+        return -CHECK_EFAULT;
+    return abi_range_check(request->offset2, facts_bytes + request->arg, memory_bytes, &offset);
+}
+
 int abi_request_check(const struct abi_request *request, uint64_t memory_bytes)
 {
     if (request->kind == ABI_REQ_NONE || request->kind >= ABI_REQ_KINDS || request->reserved != 0)
@@ -114,9 +128,5 @@ int abi_request_check(const struct abi_request *request, uint64_t memory_bytes)
         if (abi_range_check(request->addr, bytes, memory_bytes, &offset) < 0)
             return -CHECK_EFAULT;
     }
-    if (rule->head && request->arg > 0 &&
-        (request->arg > ABI_PRELOAD_BYTES ||
-         abi_range_check(request->offset2, request->arg, memory_bytes, &offset) < 0))
-        return -CHECK_EFAULT;
-    return 0;
+    return rule->head ? head_check(request, memory_bytes) : 0;
 }

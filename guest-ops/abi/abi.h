@@ -32,7 +32,7 @@
 
 /* Doorbells under KVM: `out` to one of these ports. The process engine sends one byte instead. */
 #define ABI_PORT_DOORBELL 0x11        /* eax: completions to wait for, at least (0: just submit) */
-#define ABI_PORT_DONE 0x12            /* this vCPU has finished */
+#define ABI_PORT_DONE 0x12            /* this vCPU has finished; new requests are served */
 #define ABI_PORT_PANIC 0x13           /* eax: a line number or reason, for the debug log only */
 #define ABI_DOORBELL_DONE 0xffffffffu /* process engine: the byte sequence for the ports above */
 #define ABI_DOORBELL_PANIC 0xfffffffeu
@@ -64,7 +64,10 @@ enum abi_kind {
 
 #define ABI_ZERO_MAY_UNMAP 1u   /* the range may become a hole */
 #define ABI_ZERO_NO_FALLBACK 2u /* fail with -EOPNOTSUPP rather than write zeroes */
-#define ABI_READ_EXACT 1u       /* bytes past the end are an error (-EIO), not zeroes */
+/* OPEN: struct abi_device goes to offset2, the head behind it; how much that is it tells. Without,
+ * offset2 gets arg bytes, zeroes behind the end. */
+#define ABI_OPEN_FACTS 1u
+#define ABI_READ_EXACT 1u /* bytes past the end are an error (-EIO), not zeroes */
 
 enum abi_prealloc {
     ABI_PREALLOC_OFF = 0,
