@@ -49,9 +49,6 @@ static bool opts_prepare(CreateRun *run, GError **error)
     run->opts = opts_new(tables);
     if (run->line->option_list && !opts_parse(run->opts, run->line->option_list, error))
         return false;
-    if (strcmp(run->format, "qcow2") == 0 &&
-        (opts_get_number(run->opts, "encryption", 0) || opts_is_set(run->opts, "encrypt.format")))
-        return failure_set(error, "Encrypted images cannot be created by qemu-img-compat yet");
     if (opts_is_set(run->opts, "data_file"))
         run->data_file = name_prefix_strip(opts_get(run->opts, "data_file"), "file:");
     return true;
