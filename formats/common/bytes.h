@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* On-disk integers: unaligned big- and little-endian accessors. Drivers read every field so. */
+/*
+ * On-disk integers: unaligned big- and little-endian accessors. Drivers read every field so. The
+ * compiler is told that it may see through the copies: freestanding, it would call memcpy().
+ */
 #ifndef FORMATS_COMMON_BYTES_H
 #define FORMATS_COMMON_BYTES_H
 
@@ -12,24 +15,24 @@
     static inline uint##bits##_t be##bits##_load(const void *from)                                 \
     {                                                                                              \
         uint##bits##_t v;                                                                          \
-        memcpy(&v, from, sizeof(v));                                                               \
+        __builtin_memcpy(&v, from, sizeof(v));                                                     \
         return swap_be(v);                                                                         \
     }                                                                                              \
     static inline uint##bits##_t le##bits##_load(const void *from)                                 \
     {                                                                                              \
         uint##bits##_t v;                                                                          \
-        memcpy(&v, from, sizeof(v));                                                               \
+        __builtin_memcpy(&v, from, sizeof(v));                                                     \
         return swap_le(v);                                                                         \
     }                                                                                              \
     static inline void be##bits##_store(void *to, uint##bits##_t v)                                \
     {                                                                                              \
         v = swap_be(v);                                                                            \
-        memcpy(to, &v, sizeof(v));                                                                 \
+        __builtin_memcpy(to, &v, sizeof(v));                                                       \
     }                                                                                              \
     static inline void le##bits##_store(void *to, uint##bits##_t v)                                \
     {                                                                                              \
         v = swap_le(v);                                                                            \
-        memcpy(to, &v, sizeof(v));                                                                 \
+        __builtin_memcpy(to, &v, sizeof(v));                                                       \
     }
 
 #define BYTES_SAME(v) (v)

@@ -80,13 +80,23 @@ void crypto_cipher_init(struct crypto_cipher *cipher, enum crypto_alg alg, enum 
         c->set_encrypt_key(&cipher->tweak, key + c->key_size);
 }
 
-/* The tweak times x in GF(2^128), as IEEE 1619 counts bits. */
-static void tweak_double(uint8_t *to, const uint8_t *from)
+/*
+ * The tweaks of @length bytes of blocks: each is the one before times x in GF(2^128), as IEEE 1619
+ * counts bits. @iv is the first one, and then the one behind the last.
+ */
+static void tweaks_fill(uint8_t *iv, uint8_t *tweaks, size_t length)
 {
-    uint64_t low = le64_load(from), high = le64_load(from + 8);
+    uint64_t low = le64_load(iv), high = le64_load(iv + 8);
 
-    le64_store(to, low << 1 ^ (high >> 63) * 0x87);
-    le64_store(to + 8, high << 1 | low >> 63);
+    for (size_t at = 0; at < length; at += CRYPTO_BLOCK_MAX_BYTES) {
+        uint64_t carry = high >> 63;
+        le64_store(tweaks + at, low);
+        le64_store(tweaks + at + 8, high);
+        high = high << 1 | low >> 63;
+        low = low << 1 ^ carry * 0x87;
+    }
+    le64_store(iv, low);
+    le64_store(iv + 8, high);
 }
 
 /*
@@ -96,23 +106,20 @@ static void tweak_double(uint8_t *to, const uint8_t *from)
 static void xts_crypt(const struct crypto_cipher *cipher, const void *schedule,
                       nettle_cipher_func *crypt, uint8_t *iv, uint8_t *data, size_t length)
 {
-    enum { BLOCK = CRYPTO_BLOCK_MAX_BYTES, PIECE_BLOCKS = 32 };
-    uint8_t tweak[PIECE_BLOCKS * BLOCK];
+    enum { PIECE_BLOCKS = 32 };
+    uint8_t tweaks[PIECE_BLOCKS * CRYPTO_BLOCK_MAX_BYTES];
 
-    cipher->alg->encrypt(&cipher->tweak, BLOCK, iv, iv);
+    cipher->alg->encrypt(&cipher->tweak, CRYPTO_BLOCK_MAX_BYTES, iv, iv);
     while (length > 0) {
-        size_t n = (size_t)min_u64(length, sizeof(tweak));
-        for (size_t at = 0; at < n; at += BLOCK) {
-            memcpy(tweak + at, iv, BLOCK);
-            tweak_double(iv, iv);
-        }
-        memxor(data, tweak, n);
+        size_t n = (size_t)min_u64(length, sizeof(tweaks));
+        tweaks_fill(iv, tweaks, n);
+        memxor(data, tweaks, n);
         crypt(schedule, n, data, data);
-        memxor(data, tweak, n);
+        memxor(data, tweaks, n);
         data += n;
         length -= n;
     }
-    crypto_wipe(tweak, sizeof(tweak));
+    crypto_wipe(tweaks, sizeof(tweaks));
 }
 
 void crypto_cipher_encrypt(const struct crypto_cipher *cipher, uint8_t *iv, uint8_t *data,
