@@ -103,6 +103,7 @@ struct guest_node {
     bool no_backing;         /* "backing": null was asked for */
     const struct tree *tree; /* where the node stands */
     size_t file;             /* the position in it of the node below; 0: a file of the host */
+    size_t header;           /* the same of a LUKS header's node */
 };
 
 /* The job's "secrets" for drivers: passphrases by their objects' ids; true stands for a secret that

@@ -70,6 +70,8 @@ int node_read(struct guest *g, const struct tree *tree, size_t position, struct 
     };
     if (tree_find(tree, position, "file", &item) && item.type == TREE_DICT)
         node->file = item.inside;
+    if (tree_find(tree, position, "header", &item) && item.type == TREE_DICT)
+        node->header = item.inside;
     if (tree_find(tree, position, "options", &item) && item.type == TREE_DICT)
         return options_read(g, tree, item.inside, &node->options);
     return 0;

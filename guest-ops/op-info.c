@@ -89,16 +89,21 @@ static int put_inner(struct guest *g, struct tree_writer *w, const char *name,
     return r;
 }
 
-static void put_children(struct tree_writer *w, const struct fmt_image *image)
+/* Further files; such as are images themselves, whole. */
+static int put_children(struct guest *g, struct tree_writer *w, const struct fmt_image *image)
 {
+    int r = 0;
+
     tree_list(w, "children");
-    for (uint32_t i = 0; i < image->child_count; i++) {
+    for (uint32_t i = 0; r == 0 && i < image->child_count; i++) {
         tree_dict(w, NULL);
         tree_put_bytes(w, "name", image->child[i].name.data, image->child[i].name.length);
         tree_put_u64(w, "device", image->child[i].device);
+        r = put_inner(g, w, "image", layer_find(g, image->child[i].device));
         tree_end(w);
     }
     tree_end(w);
+    return r;
 }
 
 static int put_snapshots(struct guest *g, struct tree_writer *w, struct fmt_image *image)
@@ -139,8 +144,9 @@ static int put_image(struct guest *g, struct tree_writer *w, struct fmt_image *i
 {
     put_facts(w, image);
     put_passed_facts(g, w, image);
-    put_children(w, image);
-    int r = put_inner(g, w, "backing-image", image->backing);
+    int r = put_children(g, w, image);
+    if (r == 0)
+        r = put_inner(g, w, "backing-image", image->backing);
     if (r == 0)
         r = put_inner(g, w, "file-image", layer_find(g, image->device));
     if (r == 0)

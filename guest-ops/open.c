@@ -4,8 +4,9 @@
 
 enum { CHAIN_DEPTH_MAX = 4096, LAYER_DEPTH_MAX = 64 };
 
-/* Open the node below, an image itself, so that it can be read as a file. */
-static int layer_open(struct guest *g, const struct guest_node *node)
+/* Open a node below, an image itself, so that it can be read as the file @device. */
+static int layer_open(struct guest *g, const struct guest_node *node, size_t position,
+                      uint32_t device)
 {
     struct fmt_image *image = NULL;
     struct guest_node below;
@@ -14,11 +15,11 @@ static int layer_open(struct guest *g, const struct guest_node *node)
     if (++g->layer_depth > LAYER_DEPTH_MAX)
         r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
     if (r == 0)
-        r = node_read(g, node->tree, node->file, &below);
+        r = node_read(g, node->tree, position, &below);
     if (r == 0)
         r = guest_chain_open(g, &below, 0, &image);
     g->layer_depth--;
-    return r < 0 ? r : layer_add(g, node->device, image);
+    return r < 0 ? r : layer_add(g, device, image);
 }
 
 /* Somebody writes to the file: it may be read only by a driver that interprets nothing. */
@@ -39,7 +40,10 @@ int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t fl
                                   .filename = node->filename,
                                   .options = &node->options};
 
-    int r = node->file ? layer_open(g, node) : 0;
+    int r = node->file ? layer_open(g, node, node->file, node->device) : 0;
+    if (r == 0 && node->header)
+        r = layer_open(g, node, node->header,
+                       (uint32_t)fmt_option_number(&node->options, "header", UINT32_MAX));
     if (r < 0)
         return r;
     if (node->driver.length) {

@@ -85,7 +85,9 @@ static Value *children_new(const ImageFacts *image)
             g_autofree char *name = tree_dup_text(image->tree, item.inside, "name");
             uint32_t number =
                 (uint32_t)tree_get_u64(image->tree, item.inside, "device", UINT32_MAX);
-            child_append(children, name ? name : "", file_info(image->session, number));
+            const ImageFacts child = {image->session, image->tree, item.inside, number, NULL};
+            if (!inner_append(children, &child, "image", name ? name : ""))
+                child_append(children, name ? name : "", file_info(image->session, number));
         }
     }
     if (!inner_append(children, image, "file-image", "file") && !is_leaf(image))

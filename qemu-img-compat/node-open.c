@@ -178,8 +178,12 @@ static Value *leaf_describe(const NodeOpen *run, const Value *node, const Driver
                            options);
 }
 
-/* A LUKS header in a file of its own: its device becomes one of the image's options. */
-static bool header_open(const NodeOpen *run, const Value *node, Value *options, GError **error)
+/*
+ * A LUKS header in a file of its own: its device becomes one of the image's options. *below: its
+ * description, where it is an image itself.
+ */
+static bool header_open(const NodeOpen *run, const Value *node, Value *options, Value **below,
+                        GError **error)
 {
     g_autoptr(GString) warnings = g_string_new(NULL);
     GError *reason = NULL;
@@ -194,12 +198,16 @@ static bool header_open(const NodeOpen *run, const Value *node, Value *options, 
         return !reason;
     }
     const Driver *driver = driver_find(value_dict_get_string(header, "driver"));
-    if (driver->kind != DRIVER_FILE)
-        return failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet",
-                           driver->name);
     g_autoptr(Value) inherited = node_inherit(header, node);
-    if (!file_open(run, inherited, driver, &device, NULL, error))
-        return false;
+    if (driver->kind == DRIVER_FILE) {
+        if (!file_open(run, inherited, driver, &device, NULL, error))
+            return false;
+    } else {
+        *below = node_describe(run, inherited, error);
+        if (!*below)
+            return false;
+        device = session_layer_new(run->session, header);
+    }
     value_dict_put(options, "header", value_new_uint(device));
     return true;
 }
@@ -211,6 +219,7 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
     const Value *file = value_dict_get(node, "file");
     const char *file_driver = value_dict_get_string(file, "driver");
     g_autoptr(Value) below = NULL;
+    g_autoptr(Value) header = NULL;
     g_autofree char *busy = NULL;
     uint32_t device;
 
@@ -235,7 +244,7 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
     if (!stack_check(node, file, error) || !filter_check(run, node, error))
         return NULL;
     Value *options = driver ? node_options_typed(node, error) : value_new_dict();
-    if (!options || !header_open(run, node, options, error)) {
+    if (!options || !header_open(run, node, options, &header, error)) {
         value_free(options);
         return NULL;
     }
@@ -244,6 +253,8 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
         description_new(node, session_file_node(run->session, device)->filename, device, options);
     if (below)
         value_dict_put(description, "file", g_steal_pointer(&below));
+    if (header)
+        value_dict_put(description, "header", g_steal_pointer(&header));
     if (busy)
         value_dict_put_string(description, "busy", busy);
     return description;
