@@ -301,6 +301,24 @@ static void test_info(void **state)
     fake_world_free(world);
 }
 
+static void test_measure(void **state)
+{
+    struct fake_world *world = fake_world_new();
+    struct fmt_option row = {fmt_bytes_of("key-secret"), FMT_OPTION_TEXT, 0, fmt_bytes_of("s")};
+    const struct fmt_options options = {&row, 1};
+    struct fmt_measure measure = {.virtual_bytes = DISK_BYTES, .options = &options};
+    const struct fmt_driver *driver = fmt_driver_find(fmt_bytes_of("luks"));
+
+    (void)state;
+    assert_int_equal(driver->measure(&world->env, &measure), 0);
+    assert_int_equal(measure.required_bytes, PAYLOAD_OFF + DISK_BYTES);
+    assert_int_equal(measure.fully_allocated_bytes, PAYLOAD_OFF + DISK_BYTES);
+    row.text = fmt_bytes_of("none");
+    assert_true(driver->measure(&world->env, &measure) < 0);
+    assert_string_equal(fake_error(world), "SECRET_NONE(none)");
+    fake_world_free(world);
+}
+
 static void test_fields(void **state)
 {
     static const struct driver_field fields[] = {
@@ -353,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_info),
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_measure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
