@@ -101,10 +101,17 @@ static int file_open(struct fmt_image *image, struct vmdk_state *state,
     struct fmt_text name;
 
     *filename = line->name;
+    state->has_head = false;
+    if (!plain) {
+        ref.head = state->head;
+        ref.head_bytes = sizeof(state->head);
+    }
     ref.writable = (image->flags & FMT_OPEN_WRITABLE) && fmt_bytes_equal(line->access, "RW");
     int r = env->io->open(env->io_ctx, &ref, device);
     if (r < 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_REFERENCE);
+    state->has_head = !plain;
+    state->head_device = *device;
     if (state->children == state->children_room) {
         uint32_t room = state->children_room ? state->children_room * 2 : 4;
         struct fmt_child *more = fmt_alloc(env, room * sizeof(*more));

@@ -61,7 +61,7 @@ static int cowd_open(struct fmt_image *image, struct vmdk_state *state, uint32_t
 {
     uint8_t header[COWD_HEADER_BYTES];
 
-    int r = io_read(image->env, device, 0, header, sizeof(header));
+    int r = vmdk_head_read(image->env, state, device, header, sizeof(header));
     if (r < 0)
         return fmt_fail(image->env, -r, FMT_ERR_VMDK_READ_HEADER, FMT_STR(filename), FMT_NUM(-r));
     struct vmdk_extent extent = {
@@ -78,7 +78,17 @@ static int cowd_open(struct fmt_image *image, struct vmdk_state *state, uint32_t
     return vmdk_extent_add(image, state, &extent);
 }
 
-int vmdk_magic_read(struct fmt_env *env, uint32_t device, uint32_t *magic)
+int vmdk_head_read(struct fmt_env *env, const struct vmdk_state *state, uint32_t device,
+                   void *buffer, size_t length)
+{
+    if (!state->has_head || state->head_device != device)
+        return io_read(env, device, 0, buffer, length);
+    memcpy(buffer, state->head, length);
+    return 0;
+}
+
+int vmdk_magic_read(struct fmt_env *env, const struct vmdk_state *state, uint32_t device,
+                    uint32_t *magic)
 {
     uint8_t bytes[4];
     uint64_t file_bytes;
@@ -88,7 +98,7 @@ int vmdk_magic_read(struct fmt_env *env, uint32_t device, uint32_t *magic)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_VMDK_SIZE, FMT_NUM(-r));
     if (file_bytes < sizeof(bytes))
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_VMDK_TOO_SMALL);
-    r = io_read(env, device, 0, bytes, sizeof(bytes));
+    r = vmdk_head_read(env, state, device, bytes, sizeof(bytes));
     if (r < 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_VMDK_READ, FMT_NUM(-r));
     *magic = be32_load(bytes);
@@ -100,7 +110,7 @@ int vmdk_sparse_open(struct fmt_image *image, struct vmdk_state *state, uint32_t
 {
     uint32_t magic;
 
-    int r = vmdk_magic_read(image->env, device, &magic);
+    int r = vmdk_magic_read(image->env, state, device, &magic);
     if (r < 0)
         return r;
     switch (magic) {

@@ -105,7 +105,7 @@ int vmdk_hosted_open(struct fmt_image *image, struct vmdk_state *state, uint32_t
     struct vmdk_extent extent = {.kind = VMDK_SPARSE, .device = device, .filename = filename};
     uint8_t header[VMDK_HEADER_BYTES];
 
-    int r = io_read(env, device, 0, header, sizeof(header));
+    int r = vmdk_head_read(env, state, device, header, sizeof(header));
     if (r < 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_VMDK_READ_HEADER, FMT_STR(filename), FMT_NUM(-r));
     uint64_t descriptor = le64_load(header + VMDK_OFF_DESCRIPTOR);

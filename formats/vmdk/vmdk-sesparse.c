@@ -108,7 +108,7 @@ int vmdk_sesparse_open(struct fmt_image *image, struct vmdk_state *state, uint32
 
     if (image->flags & FMT_OPEN_WRITABLE)
         return fmt_fail(env, FMT_EACCES, FMT_ERR_VMDK_SE_READ_ONLY);
-    int r = io_read(env, device, 0, header, sizeof(header));
+    int r = vmdk_head_read(env, state, device, header, sizeof(header));
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_VMDK_READ_CONST, FMT_STR(filename), FMT_NUM(-r));
     r = const_check(env, header);

@@ -140,7 +140,7 @@ static int extents_open(struct fmt_image *image, struct vmdk_state *state, uint6
     struct fmt_bytes text;
     uint32_t magic;
 
-    int r = vmdk_magic_read(image->env, image->device, &magic);
+    int r = vmdk_magic_read(image->env, state, image->device, &magic);
     if (r < 0)
         return r;
     *identity_off = 0;

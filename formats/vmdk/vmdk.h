@@ -21,6 +21,7 @@ enum {
     VMDK_DESCRIPTOR_BYTES = 20 * 512,          /* where CIDs and the parent's name are looked for */
     VMDK_DESCRIPTOR_MAX_BYTES = (1 << 20) - 1, /* the longest that is read */
     VMDK_EMBEDDED_OFF = 0x200,
+    VMDK_HEAD_BYTES = 512,  /* what opening an extent brings along */
     VMDK_HEADER_BYTES = 79, /* of a hosted sparse extent, with the magic */
     VMDK_CLUSTER_SECTORS_MAX = 0x200000,
     VMDK_L1_ENTRIES_MAX = 32 << 20,
@@ -102,7 +103,10 @@ struct vmdk_state {
     uint64_t end_sector; /* of the disk so far; saturates */
     struct fmt_bytes create_type;
     uint32_t cid, parent_cid;
-    unsigned nesting; /* of descriptors in extents */
+    unsigned nesting;     /* of descriptors in extents */
+    uint32_t head_device; /* whose first bytes are in @head, if @has_head */
+    bool has_head;
+    uint8_t head[VMDK_HEAD_BYTES];
     bool parent_checked;
     struct fmt_cache cache; /* tables of the extent that was asked last */
     struct vmdk_grain grain;
@@ -147,7 +151,11 @@ int vmdk_extent_add(struct fmt_image *image, struct vmdk_state *state,
 int vmdk_sparse_open(struct fmt_image *image, struct vmdk_state *state, uint32_t device,
                      struct fmt_bytes filename);
 /* The magic; checks that there is a file long enough to have one. */
-int vmdk_magic_read(struct fmt_env *env, uint32_t device, uint32_t *magic);
+int vmdk_magic_read(struct fmt_env *env, const struct vmdk_state *state, uint32_t device,
+                    uint32_t *magic);
+/* The first @length bytes, at most VMDK_HEAD_BYTES, of a file. */
+int vmdk_head_read(struct fmt_env *env, const struct vmdk_state *state, uint32_t device,
+                   void *buffer, size_t length);
 
 /* ---- vmdk-hosted.c, vmdk-sesparse.c ---- */
 
