@@ -8,7 +8,8 @@
 
 #include "common/error.h"
 
-enum { MEMORY_LEVEL = 9 }; /* the reference's; it shows in the encoded bytes */
+/* The reference's; they show in the encoded bytes. */
+enum { MEMORY_LEVEL = 9, ZLIB_MEMORY_LEVEL = 8 };
 
 static void *arena_calloc(void *ctx, unsigned items, unsigned bytes)
 {
@@ -68,14 +69,14 @@ int zlib_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *
     return r;
 }
 
-int rawdeflate_encode(struct fmt_arena *arena, int window_bits, const void *in, size_t in_bytes,
-                      void *out, size_t *out_bytes)
+static int encode(struct fmt_arena *arena, int window_bits, int memory_level, const void *in,
+                  size_t in_bytes, void *out, size_t *out_bytes)
 {
     size_t mark = fmt_arena_mark(arena), room = *out_bytes;
     z_stream stream;
 
     stream_init(&stream, arena, in, in_bytes, out, room);
-    int r = deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -window_bits, MEMORY_LEVEL,
+    int r = deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window_bits, memory_level,
                          Z_DEFAULT_STRATEGY) == Z_OK
                 ? 0
                 : -FMT_ENOMEM;
@@ -84,4 +85,16 @@ int rawdeflate_encode(struct fmt_arena *arena, int window_bits, const void *in, 
     *out_bytes = room - stream.avail_out;
     fmt_arena_release(arena, mark);
     return r;
+}
+
+int rawdeflate_encode(struct fmt_arena *arena, int window_bits, const void *in, size_t in_bytes,
+                      void *out, size_t *out_bytes)
+{
+    return encode(arena, -window_bits, MEMORY_LEVEL, in, in_bytes, out, out_bytes);
+}
+
+int zlib_encode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *out,
+                size_t *out_bytes)
+{
+    return encode(arena, MAX_WBITS, ZLIB_MEMORY_LEVEL, in, in_bytes, out, out_bytes);
 }

@@ -2,6 +2,8 @@
 /* New clusters at the file's end; see append.h. */
 #include "append.h"
 
+enum { COPY_BYTES = 64 << 10 };
+
 int fmt_append_begin(struct fmt_env *env, uint32_t device, struct fmt_append *append,
                      uint64_t end_off)
 {
@@ -109,4 +111,24 @@ int fmt_backing_read(const struct fmt_image *image, uint64_t offset, void *buffe
     }
     memset(to, 0, length);
     return 0;
+}
+
+int fmt_backing_copy(const struct fmt_image *image, struct fmt_append *append, uint64_t from,
+                     uint64_t to, uint32_t device, uint64_t device_off)
+{
+    struct fmt_env *env = image->env;
+
+    if (!image->backing || from >= to)
+        return 0;
+    /* Kept: reading makes caches below take memory, so this cannot be given back behind them. */
+    if (!append->copy_buffer)
+        append->copy_buffer = fmt_alloc(env, COPY_BYTES);
+    int r = append->copy_buffer ? 0 : -FMT_ENOMEM;
+    for (uint64_t at = from, n; r == 0 && at < to; at += n) {
+        n = min_u64(to - at, COPY_BYTES);
+        r = fmt_backing_read(image, at, append->copy_buffer, (size_t)n);
+        if (r == 0)
+            r = io_write(env, device, device_off + (at - from), append->copy_buffer, (size_t)n);
+    }
+    return r;
 }

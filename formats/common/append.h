@@ -9,6 +9,7 @@ struct fmt_append {
     uint64_t end_off;    /* behind the last byte in use */
     uint64_t file_bytes; /* the file's length: bytes from end_off up to here are left over */
     bool ready;
+    uint8_t *copy_buffer; /* of fmt_backing_copy(), once needed */
 };
 
 /* Begin at @end_off, or at the file's end (in whole sectors) if that is @end_off UINT64_MAX; later
@@ -30,5 +31,9 @@ int fmt_allocated_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_
                                bool may_unmap);
 /* Bytes of the layers below @image; zeroes where there are none. */
 int fmt_backing_read(const struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
+/* Bytes [from, to) of the layers below @image to @device at @device_off; nothing if there are none:
+ * new space reads as zeroes already. */
+int fmt_backing_copy(const struct fmt_image *image, struct fmt_append *append, uint64_t from,
+                     uint64_t to, uint32_t device, uint64_t device_off);
 
 #endif

@@ -2,8 +2,6 @@
 /* QED: new clusters and L2 tables at the file's end, and zero clusters. */
 #include "qed.h"
 
-enum { COPY_BYTES = 64 << 10 };
-
 /* From here on until finish() the file says that it wants a check. */
 static int change_begin(struct fmt_image *image)
 {
@@ -51,25 +49,6 @@ static int l2_have(struct fmt_image *image, uint64_t offset, uint64_t *l2_off)
     return r < 0 ? r : entry_write(state, state->header.l1_off, offset / reach, *l2_off);
 }
 
-/* Bytes of the backing file around what the caller will write: [from, to) of the disk. */
-static int backing_copy(struct fmt_image *image, uint64_t from, uint64_t to, uint64_t device_off)
-{
-    struct fmt_env *env = image->env;
-    size_t mark = fmt_arena_mark(env->arena);
-    size_t room = (size_t)min_u64(to - from, COPY_BYTES);
-    uint8_t *buffer = image->backing && to > from ? fmt_alloc(env, room) : NULL;
-    int r = buffer || !image->backing || to == from ? 0 : -FMT_ENOMEM;
-
-    for (uint64_t at = from; r == 0 && buffer && at < to; at += room) {
-        size_t n = (size_t)min_u64(room, to - at);
-        r = fmt_backing_read(image, at, buffer, n);
-        if (r == 0)
-            r = io_write(env, image->device, device_off + (at - from), buffer, n);
-    }
-    fmt_arena_release(env->arena, mark);
-    return r;
-}
-
 /* How many clusters from @offset on, of those that [offset, offset + length) touches and the L2
  * table at @l2_off covers, have no data of their own. */
 static int missing_count(struct qed_state *state, uint64_t l2_off, uint64_t offset, uint64_t length,
@@ -104,9 +83,10 @@ static int run_add(struct fmt_image *image, uint64_t offset, uint64_t length, ui
     if (r == 0)
         r = clusters_take(image, clusters, run_off);
     if (r == 0)
-        r = backing_copy(image, start, offset, *run_off);
+        r = fmt_backing_copy(image, &state->append, start, offset, image->device, *run_off);
     if (r == 0 && offset + length < end)
-        r = backing_copy(image, offset + length, end, *run_off + (offset + length - start));
+        r = fmt_backing_copy(image, &state->append, offset + length, end, image->device,
+                             *run_off + (offset + length - start));
     if (r == 0)
         r = l2_have(image, offset, &l2_off);
     for (uint64_t i = 0; r == 0 && i < clusters; i++)

@@ -11,14 +11,14 @@
 #define SE_GRAIN_ZERO UINT64_C(0x2000000000000000)
 #define SE_GRAIN_ALLOCATED UINT64_C(0x3000000000000000)
 
-const struct vmdk_extent *vmdk_extent_find(const struct vmdk_state *state, uint64_t at)
+struct vmdk_extent *vmdk_extent_find(const struct vmdk_state *state, uint64_t at)
 {
     uint64_t sector = at / FMT_SECTOR_BYTES;
     uint32_t low = 0, high = state->extents;
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        const struct vmdk_extent *extent = &state->extent[middle];
+        struct vmdk_extent *extent = &state->extent[middle];
         if (sector < extent->start_sector)
             high = middle;
         else if (sector - extent->start_sector < extent->sectors)
@@ -29,23 +29,33 @@ const struct vmdk_extent *vmdk_extent_find(const struct vmdk_state *state, uint6
     return NULL;
 }
 
-/* One table entry of the extent, by the one cache that all extents share. */
+int vmdk_cache_select(struct vmdk_state *state, uint32_t device)
+{
+    struct fmt_cache *cache = &state->cache;
+
+    if (cache->device == device)
+        return 0;
+    int r = fmt_cache_flush(cache);
+    if (r < 0)
+        return r;
+    fmt_cache_drop(cache);
+    cache->device = device;
+    return 0;
+}
+
+/* One table entry of the extent. */
 static int entry_read(struct vmdk_state *state, const struct vmdk_extent *extent, uint64_t table,
                       uint64_t index, uint64_t *entry)
 {
     struct fmt_cache *cache = &state->cache;
     uint32_t narrow = 0;
 
-    if (cache->device != extent->device) {
-        int r = fmt_cache_flush(cache);
-        if (r < 0)
-            return r;
-        fmt_cache_drop(cache);
-        cache->device = extent->device;
-    }
+    int r = vmdk_cache_select(state, extent->device);
+    if (r < 0)
+        return r;
     if (extent->kind == VMDK_SESPARSE)
         return fmt_cache_le64(cache, table + index * 8, entry);
-    int r = fmt_cache_le32(cache, table + index * 4, &narrow);
+    r = fmt_cache_le32(cache, table + index * 4, &narrow);
     *entry = narrow;
     return r;
 }
@@ -126,8 +136,9 @@ int vmdk_cluster_find(struct fmt_image *image, const struct vmdk_extent *extent,
         return r;
     cluster->in_cluster = in_extent % cluster_bytes;
     cluster->length = cluster_bytes - cluster->in_cluster;
-    r = entry_read(state, extent, table * FMT_SECTOR_BYTES,
-                   in_extent / cluster_bytes % extent->l2_entries, &entry);
+    cluster->table_off = table * FMT_SECTOR_BYTES;
+    cluster->index = in_extent / cluster_bytes % extent->l2_entries;
+    r = entry_read(state, extent, cluster->table_off, cluster->index, &entry);
     return r < 0 ? r : grain_find(extent, entry, cluster);
 }
 
@@ -185,9 +196,7 @@ static int extent_at(struct fmt_image *image, uint64_t at, struct fmt_extent *ou
     }
 }
 
-/* The parent's content ID must be the one that the child notes: else it has changed since. Looked
- * at once, when what only the parent has is asked for. */
-static int parent_check(struct fmt_image *image, struct vmdk_state *state)
+int vmdk_parent_check(struct fmt_image *image, struct vmdk_state *state)
 {
     const struct fmt_image *parent = image->backing;
     const struct vmdk_state *other = parent ? parent->state : NULL;
@@ -205,6 +214,6 @@ int vmdk_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct f
     int r = fmt_extents_map(image, extent_at, offset, length, out);
 
     if (r == 0 && out->kind == FMT_EXTENT_UNALLOCATED)
-        r = parent_check(image, image->state);
+        r = vmdk_parent_check(image, image->state);
     return r;
 }

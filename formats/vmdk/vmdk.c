@@ -146,6 +146,7 @@ static int extents_open(struct fmt_image *image, struct vmdk_state *state, uint6
     *identity_off = 0;
     if (magic == VMDK_MAGIC_COWD || magic == VMDK_MAGIC_HOSTED) {
         *identity_off = VMDK_EMBEDDED_OFF;
+        state->embedded = true;
         return vmdk_sparse_open(image, state, image->device, image->filename);
     }
     r = vmdk_descriptor_load(image->env, image->device, 0, &text);
@@ -212,6 +213,11 @@ const struct fmt_driver fmt_vmdk_driver = {
     .map = vmdk_map,
     .read = vmdk_read,
     .check = vmdk_check,
+    .allocate = vmdk_allocate,
+    .write = vmdk_write,
+    .write_zeroes = vmdk_write_zeroes,
+    .write_compressed = vmdk_write,
+    .finish = vmdk_finish,
     .has_format_specific = true,
     .supports_backing = true,
 };

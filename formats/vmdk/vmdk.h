@@ -10,6 +10,7 @@
 #ifndef FORMATS_VMDK_VMDK_H
 #define FORMATS_VMDK_VMDK_H
 
+#include "common/append.h"
 #include "common/cache.h"
 #include "common/format.h"
 
@@ -83,6 +84,9 @@ struct vmdk_extent {
     bool has_zeroed_grains;
     uint64_t tables_sector; /* SESPARSE: what its table and grain numbers count from */
     uint64_t grains_sector;
+
+    struct fmt_append append; /* new grains go to the file's end */
+    uint64_t coded_end_off;   /* the file reaches so far at least: see vmdk_coded_write() */
 };
 
 /* The compressed grain read last: small reads do not decode it again. */
@@ -108,8 +112,12 @@ struct vmdk_state {
     bool has_head;
     uint8_t head[VMDK_HEAD_BYTES];
     bool parent_checked;
+    bool cid_changed;       /* since the image was opened */
+    bool embedded;          /* the descriptor lies in the extent */
     struct fmt_cache cache; /* tables of the extent that was asked last */
     struct vmdk_grain grain;
+    uint8_t *write_buffer; /* for a grain that is being compressed */
+    size_t write_room;
 };
 
 /* ---- vmdk-text.c: the descriptor's text; nothing in it is trusted ---- */
@@ -171,19 +179,44 @@ enum vmdk_found { VMDK_UNALLOCATED, VMDK_ZEROED, VMDK_ALLOCATED };
 
 struct vmdk_cluster {
     enum vmdk_found found;
+    uint64_t table_off;  /* of the grain table; 0: there is none */
+    uint64_t index;      /* of the entry in it */
     uint64_t offset;     /* ALLOCATED: of the cluster in the extent's file */
     uint64_t in_cluster; /* of the byte asked for */
     uint64_t length;     /* bytes from it that the answer holds for */
 };
 
 /* The extent that holds the byte @at of the disk, or NULL. */
-const struct vmdk_extent *vmdk_extent_find(const struct vmdk_state *state, uint64_t at);
+struct vmdk_extent *vmdk_extent_find(const struct vmdk_state *state, uint64_t at);
 /* Look up @in_extent (bytes) in a sparse extent's tables. Returns 0 or a negative errno. */
 int vmdk_cluster_find(struct fmt_image *image, const struct vmdk_extent *extent, uint64_t in_extent,
                       struct vmdk_cluster *cluster);
+/* The parent's content ID must be the one that the child notes: else it has changed since. Looked
+ * at once, when what only the parent has is asked for. */
+int vmdk_parent_check(struct fmt_image *image, struct vmdk_state *state);
+/* Make the one cache of tables that of @device. */
+int vmdk_cache_select(struct vmdk_state *state, uint32_t device);
 int vmdk_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int vmdk_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int vmdk_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
+
+/* ---- vmdk-write.c, vmdk-write-coded.c, vmdk-cid.c ---- */
+
+/* Before the first change since the image was opened: a new content ID in the descriptor, so that
+ * children know that their parent is another. */
+int vmdk_change_begin(struct fmt_image *image);
+/* Note that the grain of @cluster is at @sector, in the extent's table and in its second copy. */
+int vmdk_entry_write(struct fmt_image *image, const struct vmdk_extent *extent, uint64_t in_extent,
+                     const struct vmdk_cluster *cluster, uint32_t sector);
+int vmdk_append_begin(struct fmt_image *image, struct vmdk_extent *extent);
+/* One grain of a stream optimized extent: whole, or the extent's last. */
+int vmdk_coded_write(struct fmt_image *image, struct vmdk_extent *extent, uint64_t offset,
+                     const void *buffer, size_t length);
+int vmdk_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
+                  struct fmt_extent *out);
+int vmdk_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
+int vmdk_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length, bool may_unmap);
+int vmdk_finish(struct fmt_image *image);
 
 /* ---- vmdk-create.c, vmdk-create-extent.c ---- */
 
