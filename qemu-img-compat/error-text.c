@@ -51,9 +51,9 @@ static void append_bytes(GString *out, struct args *args)
 static size_t append_conversion(GString *out, const char *spec, struct args *args,
                                 const char *reference)
 {
-    bool zeroes = spec[0] == '0';
-    size_t length = strspn(spec, "0123456789");
-    int width = (int)g_ascii_strtoull(spec, NULL, 10);
+    bool zeroes = spec[0] == '0', marked = spec[0] == '#';
+    size_t length = marked + strspn(spec + marked, "0123456789");
+    int width = (int)g_ascii_strtoull(spec + marked, NULL, 10);
 
     switch (spec[length]) {
     case 's':
@@ -66,7 +66,11 @@ static size_t append_conversion(GString *out, const char *spec, struct args *arg
         g_string_append_printf(out, "%" PRId64, (int64_t)args_number(args));
         break;
     case 'x':
-        g_string_append_printf(out, zeroes ? "%0*" PRIx64 : "%*" PRIx64, width, args_number(args));
+        if (marked)
+            g_string_append_printf(out, "%#" PRIx64, args_number(args));
+        else
+            g_string_append_printf(out, zeroes ? "%0*" PRIx64 : "%*" PRIx64, width,
+                                   args_number(args));
         break;
     case 'X':
         g_string_append_printf(out, zeroes ? "%0*" PRIX64 : "%*" PRIX64, width, args_number(args));

@@ -6,7 +6,8 @@
  * kind: ERROR  a whole message, or the innermost part of one
  *       PREFIX context that a caller puts in front of the message so far
  *       HINT   a line printed behind the message
- * text: %s bytes, %u unsigned, %d signed, %x hexadecimal (with optional 0 and width: %08x), %e
+ * text: %s bytes, %u unsigned, %d signed, %x hexadecimal (with optional 0 and width: %08x; %#x
+ *       puts 0x in front), %e
  *       the text of an errno value, %% itself; arguments are taken in order. %r stands for the
  *       host's own account of the last failed OPEN. Rows of a format stay together; new rows go
  *       to the end of their group: nothing depends on the numbers, which are not stable.
@@ -116,6 +117,12 @@ FMT_ERROR(QCOW2_BITMAP_BAD, ERROR, "Bitmap '%s' doesn't satisfy the constraints"
 FMT_ERROR(QCOW2_BITMAP_EXISTS, ERROR, "Bitmap already exists: %s")
 FMT_ERROR(QCOW2_BITMAP_TABLE, ERROR, "Could not read bitmap_table table from image for bitmap '%s': %e")
 FMT_ERROR(QCOW2_BITMAP_READ, ERROR, "Could not read bitmap '%s' from image: %e")
+FMT_ERROR(QCOW2_BAD_L2_OFFSET, ERROR, "qcow2: Image is corrupt: L2 table offset %#x unaligned (L1 index: %#x); further non-fatal corruption events will be suppressed")
+FMT_ERROR(QCOW2_ZERO_IN_V2, ERROR, "qcow2: Image is corrupt: Zero cluster entry found in pre-v3 image (L2 offset: %#x, L2 index: %#x); further non-fatal corruption events will be suppressed")
+FMT_ERROR(QCOW2_COMPRESSED_OUTSIDE, ERROR, "qcow2: Image is corrupt: Compressed cluster entry found in image with external data file (L2 offset: %#x, L2 index: %#x); further non-fatal corruption events will be suppressed")
+FMT_ERROR(QCOW2_BAD_L2_ENTRY, ERROR, "qcow2: Image is corrupt: Invalid cluster entry found  (L2 offset: %#x, L2 index: %#x); further non-fatal corruption events will be suppressed")
+FMT_ERROR(QCOW2_BAD_CLUSTER_OFFSET, ERROR, "qcow2: Image is corrupt: Cluster allocation offset %#x unaligned (L2 offset: %#x, L2 index: %#x); further non-fatal corruption events will be suppressed")
+FMT_ERROR(QCOW2_BAD_DATA_FILE_OFFSET, ERROR, "qcow2: Image is corrupt: External data file host cluster offset %#x does not match guest cluster offset: %#x, L2 index: %#x); further non-fatal corruption events will be suppressed")
 FMT_ERROR(QCOW2_ALLOCATE, ERROR, "Allocating clusters failed: %e")
 FMT_ERROR(QCOW2_FILE_SIZE, ERROR, "Could not get file size: %e")
 FMT_ERROR(QCOW2_RESIZE_REFCOUNTS, ERROR, "Failed to resize refcount structures: %e")

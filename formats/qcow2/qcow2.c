@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: opening an image, and its facts. */
 #include "qcow2-crypt.h"
+#include "qcow2-map.h"
 
 /* Refcounts are read when they are needed; that the table can be read is said at once. */
 static int refcount_table_check(const struct fmt_image *image)
@@ -149,6 +150,8 @@ const struct fmt_driver fmt_qcow2_driver = {
     .snapshot = qcow2_snapshot_get,
     .create_check = qcow2_crypt_create_check,
     .create = qcow2_create,
+    .map = qcow2_map,
+    .read = qcow2_read,
     .has_format_specific = true,
     .supports_backing = true,
 };

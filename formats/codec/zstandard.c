@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Zstandard; see zstandard.h. */
+#define ZSTD_STATIC_LINKING_ONLY /* for contexts in memory of our own */
+#include "zstandard.h"
+
+#include <zstd.h>
+
+#include "common/error.h"
+
+/* Frames that need a larger window than this are refused, as by the library's default. */
+enum { WINDOW_BYTES_MAX = 1 << 27, WORKSPACE_ALIGN_BYTES = 64 };
+
+/* The window that the data's first frame asks for; at least that of an empty frame. */
+static size_t window_bytes(const void *in, size_t in_bytes)
+{
+    ZSTD_frameHeader header;
+
+    if (ZSTD_getFrameHeader(&header, in, in_bytes) != 0)
+        return 1 << ZSTD_WINDOWLOG_MIN;
+    return header.windowSize <= WINDOW_BYTES_MAX ? (size_t)header.windowSize : 0;
+}
+
+int zstandard_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *out,
+                     size_t out_bytes)
+{
+    size_t mark = fmt_arena_mark(arena), window = window_bytes(in, in_bytes);
+    size_t room = ZSTD_estimateDStreamSize(window);
+    void *workspace = window ? fmt_arena_buffer(arena, room, WORKSPACE_ALIGN_BYTES) : NULL;
+    ZSTD_DStream *stream = workspace ? ZSTD_initStaticDStream(workspace, room) : NULL;
+    ZSTD_inBuffer from = {in, in_bytes, 0};
+    ZSTD_outBuffer to = {out, out_bytes, 0};
+    int r = 0;
+
+    if (window == 0)
+        r = -FMT_EIO;
+    else if (!stream)
+        r = -FMT_ENOMEM;
+    while (r == 0 && to.pos < to.size) {
+        size_t before = from.pos, made = to.pos;
+        size_t status = ZSTD_decompressStream(stream, &to, &from);
+        bool stuck = from.pos == before && to.pos == made;
+        if (ZSTD_isError(status) || (to.pos < to.size && (from.pos == from.size || stuck)))
+            r = -FMT_EIO;
+    }
+    fmt_arena_release(arena, mark);
+    return r;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Zstandard data by libzstd, its memory from the job's arena. */
+#ifndef FORMATS_CODEC_ZSTANDARD_H
+#define FORMATS_CODEC_ZSTANDARD_H
+
+#include "common/arena.h"
+
+/* Decode exactly @out_bytes bytes from the start of one or more frames. What is behind them does
+ * not matter, nor does it if the last frame stops short of its end. Returns 0, -FMT_EIO for
+ * anything else, -FMT_ENOMEM. */
+int zstandard_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *out,
+                     size_t out_bytes);
+
+#endif
