@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fuzz target of a driver, FUZZ_FORMAT: open a hostile image, use it, check it, repair it.
+ * The fuzz target of the drivers: open a hostile image, use it, check it, repair it, write to it.
+ * Which driver, the environment variable FUZZ_FORMAT tells.
  *
  * An input is a packed image, since images are mostly zeroes: its length in sectors, then pieces
  * {sector, bytes} each with its bytes behind; all numbers 32 bits, little-endian.
@@ -174,7 +175,9 @@ static struct fake_world *world_get(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct fmt_driver *driver = fmt_driver_find(fmt_bytes_of(FUZZ_FORMAT)), *probed = NULL;
+    const char *format = getenv("FUZZ_FORMAT");
+    const struct fmt_driver *driver = format ? fmt_driver_find(fmt_bytes_of(format)) : NULL;
+    const struct fmt_driver *probed = NULL;
     static const unsigned fixes[] = {0, FMT_FIX_LEAKS, FMT_FIX_LEAKS | FMT_FIX_ERRORS};
 
     if (!driver)
