@@ -63,9 +63,37 @@ struct fmt_image *driver_open(struct fake_world *world, const char *format, uint
     return image;
 }
 
+/* The size of the disk that the options make. */
+static uint64_t whole_bytes(const char *format, uint64_t bytes, const struct driver_option *options)
+{
+    struct fake_world *world = fake_world_new();
+    uint32_t device;
+
+    assert_int_equal(driver_create(world, format, bytes, options, NULL, &device), 0);
+    uint64_t whole = driver_open(world, format, device, 0)->facts.virtual_bytes;
+    fake_world_free(world);
+    return whole;
+}
+
+/* What an interrupted creation has left must not be taken for an image of another size. */
+static void remains_check(struct fake_world *world, uint32_t device, const char *format,
+                          uint64_t bytes)
+{
+    struct fmt_image_spec spec = {.device = device, .filename = fmt_bytes_of("remains")};
+    struct fmt_image *image = NULL;
+
+    fake_world_reset(world);
+    if (fmt_image_open(&world->env, &spec, &image) < 0 || strcmp(image->driver->name, "raw") == 0)
+        return;
+    assert_string_equal(image->driver->name, format);
+    assert_int_equal(image->facts.virtual_bytes, bytes);
+}
+
 void driver_test_failing_create(const char *format, uint64_t bytes,
                                 const struct driver_option *options)
 {
+    uint64_t whole = whole_bytes(format, bytes, options);
+
     for (unsigned n = 1;; n++) {
         struct fake_world *world = fake_world_new();
         uint32_t device;
@@ -74,6 +102,7 @@ void driver_test_failing_create(const char *format, uint64_t bytes,
         bool reached = world->requests >= n;
         assert_int_equal(r < 0, reached);
         assert_int_equal(world->error.frames > 0, reached);
+        remains_check(world, device, format, whole);
         fake_world_free(world);
         if (!reached)
             return;

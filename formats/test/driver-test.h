@@ -24,7 +24,8 @@ int driver_create(struct fake_world *world, const char *format, uint64_t bytes,
 struct fmt_image *driver_open(struct fake_world *world, const char *format, uint32_t device,
                               uint32_t flags);
 
-/* Creating with the n-th request failing, for all n: an error each time, then success. */
+/* Creating with the n-th request failing, for all n: an error each time, then success. What is left
+ * each time is no image of the format, or one of the right size. */
 void driver_test_failing_create(const char *format, uint64_t bytes,
                                 const struct driver_option *options);
 /* Opening likewise. Beyond @requests_max requests the test fails: opening is to be cheap. */
