@@ -168,6 +168,14 @@ static bool is_hidden_folder(const char *path, int flags)
            access(path, R_OK) == 0;
 }
 
+/* Confined, the host may read no folder; it is told apart from a file that may not be read. */
+static bool is_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && access(path, R_OK) == 0;
+}
+
 int gate_open(struct vmm *vmm, const struct vmm_open *open, struct vmm_open_result *result)
 {
     enum vmm_policy policy = vmm->options.policy;
@@ -180,6 +188,10 @@ int gate_open(struct vmm *vmm, const struct vmm_open *open, struct vmm_open_resu
         fd = open_high(AT_FDCWD, open->path, flags);
     else
         fd = policy == VMM_POLICY_CONTAINED ? contained_open(vmm, open->path, flags) : -EPERM;
+    if (fd == -EACCES && policy == VMM_POLICY_PARITY && is_folder(open->path)) {
+        result->step = VMM_OPEN_TYPE;
+        return -EINVAL;
+    }
     if (fd < 0) {
         bool forbidden = fd == -EPERM && !open->named_by_user && policy != VMM_POLICY_PARITY;
         result->step = forbidden ? VMM_OPEN_POLICY : VMM_OPEN_OPEN;

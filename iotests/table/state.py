@@ -6,7 +6,7 @@ import re
 import shlex
 import stat
 
-from . import scratch
+from . import ids, scratch
 
 BLOCK = 4096
 HEAD = 16 * BLOCK
@@ -23,6 +23,7 @@ class Rules:
     mask FILE:OFFSET+LENGTH  these bytes of FILE are not compared (ids, times)
     accepts FILE             what the reference's info and check say of FILE is compared instead
     ignore KEY               values of KEY in what info says of accepted files (ids, times)
+    ids                      random ids and times of VDI, VHD and VHDX images
     content-ids              CID=... of VMDK descriptors, which is random and of no fixed length
     io WORDS                 what the reference's qemu-io says when run so (encrypted files)
     """
@@ -32,7 +33,7 @@ class Rules:
         self.masks = {}
         self.accepts = []
         self.ignored_keys = []
-        self.content_ids = False
+        self.content_ids = self.ids = False
         self.io = []
         words = iter(words)
         for word in words:
@@ -48,6 +49,8 @@ class Rules:
                 self.accepts.append(next(words))
             elif word == "ignore":
                 self.ignored_keys.append(next(words))
+            elif word == "ids":
+                self.ids = True
             elif word == "content-ids":
                 self.content_ids = True
             elif word == "io":
@@ -137,6 +140,8 @@ def entry(full, short, rules, judge):
         size += 0 if head.startswith(b"KDMV") else missing
         rules.masks[short] = [(0, HEAD)]
         mode += " " + hashlib.sha256(head).hexdigest()
+    if rules.ids:
+        rules.masks[short] = ids.places(full)
     result = {"mode": mode, "size": size, "hash": hash_readable(full, rules, short)}
     if not rules.any_blocks:
         result["blocks"] = info.st_blocks
