@@ -157,7 +157,11 @@ static bool target_open(CreateRun *run, const char *name, Session *session, uint
 {
     static const char *const sized_by_guest[] = {"raw", "luks", NULL};
     const Driver *format = driver_find(run->format);
+    const char *backing_format = opts_get(run->opts, "backing_fmt");
     bool is_protocol = driver_is_protocol(format);
+
+    if (strcmp(run->format, "qcow") == 0 && backing_format && !driver_find(backing_format))
+        return failure_set(error, "unrecognized backing format '%s'", backing_format);
     CreateFile file = {.name = name,
                        .protocol = is_protocol ? format : NULL,
                        .opts = run->opts,
@@ -228,8 +232,14 @@ static void encryption_put(const CreateRun *run, Value *options)
     const char *text =
         opts_is_set(run->opts, "encryption") ? opts_get(run->opts, "encryption") : NULL;
 
-    if (text && strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+    if (!text || strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
+        return;
+    if (strcmp(run->format, "qcow") == 0) {
+        value_dict_del(options, "encryption");
+        value_dict_put_string(options, "encrypt.format", text);
+    } else {
         value_dict_put_string(options, "encryption", text);
+    }
 }
 
 /* What a differencing image says of its parent, beside the name: where it is, and how old. */

@@ -26,6 +26,7 @@ FMT_ERROR(IMAGE_READ_FOR_PROBE, ERROR, "Could not read image for determining its
 FMT_ERROR(BACKING_OPEN, PREFIX, "Could not open backing file: ")
 FMT_ERROR(BACKING_DETERMINE_SIZE, ERROR, "Could not get size of '%s'")
 FMT_ERROR(BAD_ENUM, ERROR, "Parameter '%s' does not accept value '%s'")
+FMT_ERROR(NOT_INTEGER, ERROR, "Parameter '%s' expects integer")
 FMT_ERROR(BAD_VALUE, ERROR, "invalid parameter value: %s")
 FMT_ERROR(FILE_PREALLOCATION, ERROR, "Unsupported preallocation mode: %s")
 FMT_ERROR(CREATE, ERROR, "Could not create image: %e")

@@ -18,6 +18,18 @@ static int sizes_check(struct fmt_env *env, uint64_t cluster_bytes, uint64_t tab
     return 0;
 }
 
+/* What the reference refuses before it looks at sizes. */
+static int options_check(struct fmt_env *env, const struct fmt_create *create,
+                         uint64_t table_clusters)
+{
+    if (create->backing_format_unknown)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_BAD_ENUM, FMT_TXT("backing-fmt"),
+                        FMT_STR(create->backing_format));
+    if (table_clusters > INT64_MAX)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_NOT_INTEGER, FMT_TXT("table-size"));
+    return 0;
+}
+
 static int image_write(struct fmt_env *env, const struct fmt_create *create,
                        const struct qed_header *h)
 {
@@ -47,7 +59,9 @@ int qed_create(struct fmt_env *env, const struct fmt_create *create)
         fmt_option_number(create->options, "table_size", QED_TABLE_CLUSTERS_DEFAULT);
     uint64_t disk_bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES);
 
-    int r = sizes_check(env, cluster_bytes, table_clusters, disk_bytes);
+    int r = options_check(env, create, table_clusters);
+    if (r == 0)
+        r = sizes_check(env, cluster_bytes, table_clusters, disk_bytes);
     if (r < 0)
         return r;
     struct qed_header h = {

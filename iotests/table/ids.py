@@ -7,6 +7,12 @@ PAGE83 = bytes.fromhex("ab12cabee6b22345" "93efc309e000c746")  # GUID of VHDX's 
 METADATA = bytes.fromhex("06a27c8b904ae74bb8fe575f050f886e")[:4]
 
 
+def unpack(layout, file):
+    """Fields at the file's position; zeroes past its end."""
+    size = struct.calcsize(layout)
+    return struct.unpack(layout, file.read(size).ljust(size, b"\0"))
+
+
 def vdi_places(_file, _size):
     return [(0x188, 32)]
 
@@ -24,7 +30,7 @@ def vhdx_places(file, _size):
     places = [(0x10000 + 4, 44), (0x20000 + 4, 44)]
     file.seek(0x30000 + 16)
     for _ in range(2):
-        guid, offset = struct.unpack("<16sQ8x", file.read(32))
+        guid, offset = unpack("<16sQ8x", file)
         if guid[:4] == METADATA:
             places += metadata_places(file, offset)
     return places
@@ -32,10 +38,10 @@ def vhdx_places(file, _size):
 
 def metadata_places(file, start):
     file.seek(start)
-    count = struct.unpack("<10xH", file.read(12))[0]
+    count, = unpack("<10xH", file)
     file.seek(start + 32)
     for _ in range(count):
-        guid, offset, length = struct.unpack("<16sII8x", file.read(32))
+        guid, offset, length = unpack("<16sII8x", file)
         if guid == PAGE83:
             return [(start + offset, length)]
     return []
