@@ -155,7 +155,6 @@ static const char *guest_format(const CreateRun *run)
 static bool target_open(CreateRun *run, const char *name, Session *session, uint32_t *device,
                         int *status, GError **error)
 {
-    static const char *const sized_by_guest[] = {"raw", "luks", NULL};
     const Driver *format = driver_find(run->format);
     const char *backing_format = opts_get(run->opts, "backing_fmt");
     bool is_protocol = driver_is_protocol(format);
@@ -166,7 +165,8 @@ static bool target_open(CreateRun *run, const char *name, Session *session, uint
                        .protocol = is_protocol ? format : NULL,
                        .opts = run->opts,
                        .format_rows = is_protocol ? NULL : option_table_create(run->format),
-                       .guest_sizes = g_strv_contains(sized_by_guest, guest_format(run)),
+                       .guest_sizes = strcmp(guest_format(run), "raw") == 0,
+                       .guest_preallocates = strcmp(guest_format(run), "luks") == 0,
                        .is_reopened = strcmp(run->format, "qcow2") == 0};
 
     bool opened = create_file_open(&file, session, device, status, error);

@@ -103,7 +103,8 @@ static bool device_open(const CreateFile *file, const Driver *protocol, const ch
 bool create_file_open(const CreateFile *file, Session *session, uint32_t *device, int *status,
                       GError **error)
 {
-    const char *preallocation = file_option(file, "preallocation");
+    const char *preallocation =
+        file->guest_preallocates ? NULL : file_option(file, "preallocation");
     const Driver *protocol =
         file->protocol ? file->protocol : name_protocol_find(file->name, error);
 

@@ -13,6 +13,7 @@ typedef struct CreateFile {
     const Opts *opts;
     const OptRow *format_rows; /* options that the format keeps for itself */
     bool guest_sizes;          /* by the guest, afterwards, as preallocation says */
+    bool guest_preallocates;   /* the format takes the file's preallocation for itself */
     bool is_reopened;          /* as an image, under an image's locks */
 } CreateFile;
 

@@ -373,6 +373,7 @@ FMT_ERROR(LUKS_ITER_TIME, ERROR, "Parameter '%siter-time' expects integer")
 FMT_ERROR(LUKS_ITERATIONS_SCALE, ERROR, "PBKDF iterations %u too large to scale: %e")
 FMT_ERROR(LUKS_ITERATIONS_MAX, ERROR, "PBKDF iterations %u larger than %u: %e")
 FMT_ERROR(LUKS_RANDOM, ERROR, "Unable to read random bytes: %e")
+FMT_ERROR(LUKS_DEVICE_PREALLOC, ERROR, "Preallocation mode '%s' unsupported for this non-regular file")
 FMT_ERROR(LUKS_TOO_LARGE, ERROR, "The requested file size is too large")
 /* bochs, cloop, dmg */
 FMT_ERROR(IMAGE_READ_ONLY, ERROR, "Image is read-only")

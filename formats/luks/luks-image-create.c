@@ -31,17 +31,31 @@ int luks_image_create_check(struct fmt_env *env, const struct fmt_create *create
     return luks_plan_read(env, create->options, "", &plan);
 }
 
+/* A device has its size: that must do. */
+static int device_check(const struct creation *creation, uint64_t device_bytes, uint64_t bytes)
+{
+    struct fmt_env *env = creation->env;
+
+    if (creation->preallocation != FMT_PREALLOC_OFF)
+        return fmt_fail(env, FMT_EIO, FMT_ERR_LUKS_DEVICE_PREALLOC,
+                        FMT_STR(fmt_option_text(creation->create->options, "preallocation")));
+    return bytes > device_bytes ? fmt_fail(env, FMT_EIO, FMT_ERR_GROW_DEVICE) : 0;
+}
+
 /* The whole file gets its size; writing the header comes after. */
 static int room_make(void *ctx, uint64_t bytes, struct luks_place *place)
 {
     const struct creation *creation = ctx;
     uint64_t file_bytes = creation->disk_bytes + bytes;
+    struct fmt_device facts;
     int r = -FMT_EFBIG;
 
     place->device = creation->create->device;
     if (file_bytes <= INT64_MAX && file_bytes > FMT_OFFSET_MAX)
         return fmt_fail(creation->env, FMT_EIO, FMT_ERR_OFFSET_MAX, FMT_NUM(file_bytes),
                         FMT_NUM(FMT_OFFSET_MAX));
+    if (io_facts(creation->env, place->device, &facts) == 0 && facts.block_device)
+        return device_check(creation, facts.size_bytes, file_bytes);
     if (file_bytes <= INT64_MAX)
         r = io_truncate(creation->env, place->device, file_bytes, creation->preallocation);
     if (r == -FMT_EFBIG)
