@@ -41,19 +41,23 @@ static const struct fmt_info_ops tree_sink = {
     .end = sink_end,
 };
 
-/* The image whose cluster size and dirty flag the image shows; NULL: those of a plain file. */
-static const struct fmt_image *facts_source(const struct guest *g, const struct fmt_image *image)
+/* The image whose dirty flag the image shows, or with @clusters whose cluster size; NULL: those of
+ * a plain file. */
+static const struct fmt_image *facts_source(const struct guest *g, const struct fmt_image *image,
+                                            bool clusters)
 {
-    while (image && image->driver->passes_facts)
+    while (image &&
+           (image->driver->passes_facts || (clusters && image->driver->passes_cluster_bytes)))
         image = layer_find(g, image->device);
     return image;
 }
 
 static void put_passed_facts(struct guest *g, struct tree_writer *w, const struct fmt_image *image)
 {
-    const struct fmt_image *source = facts_source(g, image);
+    const struct fmt_image *source = facts_source(g, image, false);
+    const struct fmt_image *clusters = facts_source(g, image, true);
 
-    tree_put_u64(w, "cluster-bytes", source ? source->facts.cluster_bytes : 0);
+    tree_put_u64(w, "cluster-bytes", clusters ? clusters->facts.cluster_bytes : 0);
     tree_put_bool(w, "dirty", source && source->facts.dirty);
     tree_put_bool(w, "no-dirty-flag",
                   source && (source->driver->no_dirty_flag || source->facts.no_dirty_flag));

@@ -191,11 +191,12 @@ struct fmt_driver {
     /* Write out all metadata; the image is whole afterwards. */
     int (*finish)(struct fmt_image *image);
 
-    bool has_format_specific; /* "format-specific" is printed at all */
-    bool no_dirty_flag;       /* info prints no "dirty-flag" */
-    bool passes_facts;        /* cluster size and dirty flag are those of the image below, if any */
-    bool map_opaque;          /* the map command prints all as DATA without an offset, whatever
-                                 map() knows */
+    bool has_format_specific;  /* "format-specific" is printed at all */
+    bool no_dirty_flag;        /* info prints no "dirty-flag" */
+    bool passes_cluster_bytes; /* cluster size is that of the image below, if any */
+    bool passes_facts; /* cluster size and dirty flag are those of the image below, if any */
+    bool map_opaque;   /* the map command prints all as DATA without an offset, whatever
+                          map() knows */
     bool supports_backing;
 };
 

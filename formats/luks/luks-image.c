@@ -144,4 +144,5 @@ const struct fmt_driver fmt_luks_driver = {
     .finish = luks_image_finish,
     .has_format_specific = true,
     .map_opaque = true,
+    .passes_cluster_bytes = true,
 };
