@@ -106,8 +106,8 @@ struct guest_node {
     size_t header;           /* the same of a LUKS header's node */
 };
 
-/* The job's "secrets" for drivers: passphrases by their objects' ids; true stands for a secret that
- * is none, false for an object of another type. Returns 0 or -FMT_ENOMEM, recorded. */
+/* The job's "secrets" for drivers, a list of {id, text} or {id, is-secret}: passphrases, and
+ * objects that are none. Returns 0 or -FMT_ENOMEM, recorded. */
 int secrets_read(struct guest *g);
 /* Read the node in the members of @tree at @position. Returns 0 or a negative errno, recorded. */
 int node_read(struct guest *g, const struct tree *tree, size_t position, struct guest_node *node);

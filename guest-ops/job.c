@@ -33,10 +33,10 @@ int options_read(struct guest *g, const struct tree *tree, size_t position,
 
 int secrets_read(struct guest *g)
 {
-    struct tree_item list, item;
+    struct tree_item list, item, text;
     size_t count = 0;
 
-    if (!tree_find(&g->job, tree_root(&g->job), "secrets", &list) || list.type != TREE_DICT)
+    if (!tree_find(&g->job, tree_root(&g->job), "secrets", &list) || list.type != TREE_LIST)
         return 0;
     for (size_t at = list.inside; tree_next(&g->job, &at, &item);)
         count++;
@@ -46,11 +46,13 @@ int secrets_read(struct guest *g)
     g->env.secrets = secret;
     g->env.secret_count = count;
     for (size_t at = list.inside; tree_next(&g->job, &at, &item); secret++) {
-        secret->id = bytes_of(item.key);
-        if (item.type == TREE_BYTES)
-            secret->data = bytes_of(item.bytes);
+        secret->id = bytes_of(tree_get_bytes(&g->job, item.inside, "id"));
+        if (tree_find(&g->job, item.inside, "text", &text))
+            secret->data = bytes_of(text.bytes);
         else
-            secret->kind = item.number ? FMT_SECRET_NOT_UTF8 : FMT_SECRET_OTHER_OBJECT;
+            secret->kind = tree_get_bool(&g->job, item.inside, "is-secret", false)
+                               ? FMT_SECRET_NOT_UTF8
+                               : FMT_SECRET_OTHER_OBJECT;
     }
     return 0;
 }

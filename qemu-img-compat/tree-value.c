@@ -36,8 +36,12 @@ static void put_value(struct tree_writer *w, const char *key, const Value *value
 
 void tree_put_members(struct tree_writer *w, const Value *dict)
 {
-    for (size_t i = 0; i < value_dict_size(dict); i++)
-        put_value(w, value_dict_key_at(dict, i), value_dict_at(dict, i));
+    for (size_t i = 0; i < value_dict_size(dict); i++) {
+        const char *key = value_dict_key_at(dict, i);
+        /* Nothing that the guest knows is called by a longer name. */
+        if (strlen(key) <= TREE_KEY_MAX_BYTES)
+            put_value(w, key, value_dict_at(dict, i));
+    }
 }
 
 void *tree_from_value(const Value *dict, size_t *length)

@@ -102,16 +102,19 @@ Value *objects_secrets(const Objects *objects)
     if (objects_is_empty(objects)) {
         return NULL;
     }
-    secrets = value_new_dict();
+    secrets = value_new_list();
     g_hash_table_iter_init(&iter, objects->by_id);
     while (g_hash_table_iter_next(&iter, &id, &object)) {
         g_autofree char *text = objects_secret_get_text(objects, id, NULL);
+        Value *entry = value_new_dict();
 
+        value_dict_put_string(entry, "id", id);
         if (text) {
-            value_dict_put_string(secrets, id, text);
+            value_dict_put_string(entry, "text", text);
         } else {
-            value_dict_put_bool(secrets, id, ((const Object *)object)->secret != NULL);
+            value_dict_put_bool(entry, "is-secret", ((const Object *)object)->secret != NULL);
         }
+        value_list_append(secrets, entry);
     }
     return secrets;
 }

@@ -43,8 +43,8 @@ bool objects_is_empty(const Objects *objects);
 const Value *objects_find(const Objects *objects, const char *id);
 
 /*
- * All objects for a job: {id: passphrase}; true stands for a secret that is no UTF-8 text and
- * false for what is no secret. NULL if there are no objects.
+ * All objects for a job, a list of {"id", "text"}: a passphrase. Without "text" it is none:
+ * "is-secret" tells a secret that is no UTF-8 text from other objects. NULL if there are none.
  */
 Value *objects_secrets(const Objects *objects);
 

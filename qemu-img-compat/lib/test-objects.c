@@ -85,6 +85,37 @@ static void test_lookup(void **state)
     assert_null(objects_find(objects, "n"));
 }
 
+/* What a job gets. */
+static void test_job(void **state)
+{
+    g_autoptr(Objects) objects = objects_new(NULL);
+    unsigned texts = 0, binaries = 0, others = 0;
+
+    (void)state;
+    assert_null(objects_secrets(objects));
+    assert_true(objects_is_empty(objects));
+    assert_add(objects, "secret,id=s,data=abc", "");
+    assert_add(objects, "secret,id=e,data=", "");
+    assert_add(objects, "secret,id=u,data=/w==,format=base64", "");
+    assert_add(objects, "throttle-group,id=t,x-iops-total=5", "");
+    assert_false(objects_is_empty(objects));
+    g_autoptr(Value) secrets = objects_secrets(objects);
+    assert_int_equal(value_list_length(secrets), 4);
+    for (size_t i = 0; i < 4; i++) {
+        const Value *entry = value_list_at(secrets, i);
+        const char *id = value_dict_get_string(entry, "id");
+        bool is_secret = value_bool(value_dict_get(entry, "is-secret"), false);
+        texts += value_dict_has(entry, "text");
+        binaries += !value_dict_has(entry, "text") && is_secret && g_str_equal(id, "u");
+        others += !value_dict_has(entry, "text") && !is_secret && g_str_equal(id, "t");
+        if (g_str_equal(id, "s"))
+            assert_string_equal(value_dict_get_string(entry, "text"), "abc");
+    }
+    assert_int_equal(texts, 2);
+    assert_int_equal(binaries, 1);
+    assert_int_equal(others, 1);
+}
+
 /* 32 zero bytes as the key and 16 as the vector leave the fake cipher's text as it is. */
 #define KEY "secret,id=k,format=base64,data=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 #define IV "iv=AAAAAAAAAAAAAAAAAAAAAA=="
@@ -122,6 +153,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_job),
         cmocka_unit_test(test_encrypted),
     };
 
