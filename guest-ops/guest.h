@@ -131,5 +131,6 @@ int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t fl
 
 int op_info(struct guest *g);
 int op_create(struct guest *g);
+int op_map(struct guest *g);
 
 #endif

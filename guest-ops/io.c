@@ -203,6 +203,7 @@ static int guest_facts(void *ctx, uint32_t device, struct fmt_device *facts)
         return -FMT_EINVAL;
     *facts = (struct fmt_device){
         .size_bytes = entry->facts.size_bytes,
+        .allocated_bytes = entry->facts.allocated_bytes,
         .writable = entry->facts.flags & ABI_DEVICE_WRITABLE,
         .block_device = entry->facts.flags & ABI_DEVICE_BLOCK,
         .zero_init = entry->facts.flags & ABI_DEVICE_ZERO_INIT,

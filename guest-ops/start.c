@@ -8,6 +8,7 @@ static const struct {
 } operations[] = {
     {"info",   op_info  },
     {"create", op_create},
+    {"map",    op_map   },
 };
 
 static int run_job(struct guest *g)

@@ -11,6 +11,7 @@ typedef void CommandRun(const CommandLine *line, Report *report);
 
 CommandRun command_create;
 CommandRun command_info;
+CommandRun command_map;
 
 /* Print what the report holds so far: before something that may take long, or not end. */
 void report_flush(Report *report);

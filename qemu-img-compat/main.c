@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
     {COMMAND_CREATE, command_create},
     {COMMAND_INFO,   command_info  },
+    {COMMAND_MAP,    command_map   },
 };
 
 void report_flush(Report *report)

@@ -102,7 +102,11 @@ int device_size(const struct vmm_device *device, uint64_t *bytes)
 
 void device_describe(const struct vmm_device *device, uint64_t size_bytes, struct abi_device *out)
 {
+    const uint64_t block_bytes = 512; /* of st_blocks, whatever the file system's are */
+    struct stat st;
+
     *out = (struct abi_device){
+        .allocated_bytes = fstat(device->fd, &st) == 0 ? (uint64_t)st.st_blocks * block_bytes : 0,
         .flags =
             (device->writable ? ABI_DEVICE_WRITABLE : 0) |
             (device->block_device || device->char_device ? ABI_DEVICE_BLOCK : ABI_DEVICE_ZERO_INIT),

@@ -19,6 +19,7 @@
 
 struct fmt_device {
     uint64_t size_bytes;
+    uint64_t allocated_bytes; /* that the file takes in its file system */
     bool writable;
     bool block_device;
     bool zero_init; /* bytes beyond the old end read as zeroes after growing */

@@ -31,10 +31,13 @@ enum { JOINED_MAX = 1 << 16 };
 /* Whether @next, which follows @extent on the disk, is more of the same. */
 static bool same(const struct fmt_extent *extent, const struct fmt_extent *next)
 {
-    if (next->kind != extent->kind || next->device != extent->device || next->compressed ||
-        extent->compressed)
+    bool placed = extent->has_offset || extent->kind == FMT_EXTENT_DATA;
+
+    if (next->kind != extent->kind || next->has_offset != extent->has_offset || next->compressed ||
+        extent->compressed || next->preallocated != extent->preallocated)
         return false;
-    return next->kind != FMT_EXTENT_DATA || next->device_off == extent->device_off + extent->length;
+    return !placed || (next->device == extent->device &&
+                       next->device_off == extent->device_off + extent->length);
 }
 
 int fmt_extents_map(struct fmt_image *image, fmt_extent_fn extent_at, uint64_t offset,

@@ -2,6 +2,7 @@
 /* qcow2: where the disk's bytes lie, by L1 and L2 tables. */
 #include "qcow2-map.h"
 #include "common/mapread.h"
+#include "qcow2-refcount.h"
 
 /* An entry that makes no sense: the reference says so at once, and only once. */
 static int corrupt(struct fmt_image *image, enum fmt_error_code code,
@@ -122,6 +123,29 @@ int qcow2_entry_find(struct fmt_image *image, uint64_t offset, struct qcow2_entr
     return entry_check(image, offset, &place, entry);
 }
 
+/* Whether the image's clusters seem to have had their places before they were written: more of them
+ * are in use than the file takes space. The reference's rule, thresholds included. */
+static bool preallocated(struct fmt_image *image)
+{
+    struct qcow2_state *state = image->state;
+    const struct qcow2_file file = {image->env, image->device, state};
+    struct fmt_device facts;
+    uint64_t used;
+
+    if (state->prealloc_known)
+        return state->preallocated;
+    state->prealloc_known = true;
+    if (qcow2_refcounts_load(&file) < 0 || io_facts(image->env, image->device, &facts) < 0)
+        return false;
+    uint64_t real = facts.allocated_bytes / state->cluster_bytes;
+    uint64_t threshold = real + 2 > real * 10 / 9 ? real + 2 : real * 10 / 9;
+    uint64_t clusters = div_up_u64(facts.size_bytes, state->cluster_bytes);
+    if (qcow2_clusters_used(&file, clusters, threshold, &used) < 0)
+        return false;
+    state->preallocated = used >= threshold;
+    return state->preallocated;
+}
+
 static int extent_at(struct fmt_image *image, uint64_t offset, struct fmt_extent *out)
 {
     const struct qcow2_state *state = image->state;
@@ -145,6 +169,7 @@ static int extent_at(struct fmt_image *image, uint64_t offset, struct fmt_extent
         break;
     case QCOW2_TYPE_NORMAL:
         out->kind = coded ? FMT_EXTENT_CODED : FMT_EXTENT_DATA;
+        out->preallocated = !coded && preallocated(image);
         break;
     case QCOW2_TYPE_COMPRESSED:
         out->kind = FMT_EXTENT_CODED;

@@ -109,6 +109,51 @@ static int free_run(const struct qcow2_file *file, uint64_t cluster, uint64_t mo
     return 0;
 }
 
+int qcow2_refcounts_load(const struct qcow2_file *file)
+{
+    struct qcow2_refcounts *refcounts = &file->state->refcounts;
+    uint64_t bytes = refcounts->table_entries * QCOW2_ENTRY_BYTES;
+
+    if (refcounts->table)
+        return 0;
+    uint64_t *table = fmt_alloc(file->env, bytes);
+    if (!table)
+        return -FMT_ENOMEM;
+    int r = io_read(file->env, file->device, refcounts->table_off, table, (size_t)bytes);
+    if (r < 0)
+        return r;
+    for (uint64_t i = 0; i < refcounts->table_entries; i++) {
+        table[i] = be64_load(&table[i]);
+        if (table[i])
+            refcounts->table_used = i + 1;
+    }
+    refcounts->table = table;
+    return 0;
+}
+
+int qcow2_clusters_used(const struct qcow2_file *file, uint64_t clusters, uint64_t most,
+                        uint64_t *used)
+{
+    const struct qcow2_state *state = file->state;
+    uint64_t counts = block_counts(state);
+    struct piece piece;
+
+    *used = 0;
+    for (uint64_t at = 0; at < clusters && *used < most;) {
+        uint64_t block_off = block_find(state, at), index = at % counts;
+        if (block_off == 0) {
+            at += counts - index;
+            continue;
+        }
+        int r = piece_read(file, block_off, index, &piece);
+        if (r < 0)
+            return r;
+        for (uint64_t i = index - piece.first; i < piece.counts && at < clusters; i++, at++)
+            *used += count_get(piece.bytes, state->refcounts.order, i) != 0;
+    }
+    return 0;
+}
+
 /* Find @count adjacent free clusters at or behind refcounts.free_cluster, which moves behind
  * them. They are not counted yet. */
 static int clusters_find(const struct qcow2_file *file, uint64_t count, uint64_t off_max,

@@ -18,6 +18,12 @@ struct qcow2_file {
     struct qcow2_state *state;
 };
 
+/* Read the refcount table of an image that was opened. Later calls do nothing. Returns 0 or a
+ * negative errno. */
+int qcow2_refcounts_load(const struct qcow2_file *file);
+/* How many of the file's first @clusters clusters are in use; counting stops at @most. */
+int qcow2_clusters_used(const struct qcow2_file *file, uint64_t clusters, uint64_t most,
+                        uint64_t *used);
 /* Take @bytes bytes, in whole adjacent clusters, and count them. Returns 0 or a negative errno:
  * -FMT_EFBIG where the offset would not fit in an L2 entry, or the table would grow too large. */
 int qcow2_clusters_take(const struct qcow2_file *file, uint64_t bytes, uint64_t *offset);

@@ -145,8 +145,9 @@ struct qcow2_state {
     struct qcow2_snapshot *snapshot; /* facts.snapshot_count of them */
 
     struct qcow2_decoded *decoded; /* qcow2-read.c; made when first needed */
-    bool corruption_told;          /* an entry that makes no sense was found */
-    struct fmt_cache tables;       /* all metadata that is read or changed entry by entry */
+    bool prealloc_known, preallocated;
+    bool corruption_told;    /* an entry that makes no sense was found */
+    struct fmt_cache tables; /* all metadata that is read or changed entry by entry */
     struct qcow2_refcounts refcounts;
 };
 

@@ -186,6 +186,7 @@ static int extent_at(struct fmt_image *image, uint64_t at, struct fmt_extent *ou
         out->device = extent->device;
         out->device_off = extent->flat_off + in_extent;
         out->has_offset = true;
+        out->preallocated = true;
         return 0;
     case VMDK_ZERO:
         return 0;

@@ -122,6 +122,7 @@ struct abi_ring {
 
 struct abi_device {
     uint64_t size_bytes;
+    uint64_t allocated_bytes; /* that the file takes in its file system */
     uint32_t flags;
     uint32_t align_bytes; /* request alignment the host prefers (1 if none) */
     uint64_t head_addr;   /* preloaded bytes from offset 0; 0 if none */
@@ -137,6 +138,22 @@ struct abi_extent {
     uint64_t length;
     uint32_t flags;
     uint32_t reserved;
+};
+
+/* One entry of a map, as the map operation's records hold them in their "entries". */
+#define ABI_MAP_DATA 1u
+#define ABI_MAP_ZERO 2u
+#define ABI_MAP_PRESENT 4u /* some image of the chain says what is there */
+#define ABI_MAP_COMPRESSED 8u
+#define ABI_MAP_OFFSET 16u /* device and offset tell where the bytes lie */
+
+struct abi_map_entry {
+    uint64_t start;
+    uint64_t length;
+    uint64_t offset;
+    uint32_t device;
+    uint16_t depth; /* in the backing chain */
+    uint16_t flags; /* ABI_MAP_* */
 };
 
 struct abi_vcpu_boot {
@@ -170,8 +187,9 @@ _Static_assert(offsetof(struct abi_request, offset2) == 48, "request layout is A
 _Static_assert(sizeof(struct abi_completion) == 32, "completion size is ABI");
 _Static_assert(offsetof(struct abi_ring, cq) == 128, "ring layout is ABI");
 _Static_assert(sizeof(struct abi_ring) == 128 + 96 * ABI_RING_ENTRIES, "ring size is ABI");
-_Static_assert(sizeof(struct abi_device) == 48, "device size is ABI");
+_Static_assert(sizeof(struct abi_device) == 56, "device size is ABI");
 _Static_assert(sizeof(struct abi_extent) == 16, "extent size is ABI");
+_Static_assert(sizeof(struct abi_map_entry) == 32, "map entry size is ABI");
 _Static_assert(sizeof(struct abi_vcpu_boot) == 40, "vcpu boot size is ABI");
 _Static_assert(sizeof(struct abi_boot) == 56 + 40 * ABI_VCPUS_MAX, "boot size is ABI");
 
