@@ -100,6 +100,8 @@ static int file_open(struct fmt_image *image, struct vmdk_state *state,
                           .filename = filename};
     struct fmt_text name;
 
+    if (state->children == VMDK_FILES_MAX)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_VMDK_DESCRIPTOR);
     *filename = line->name;
     state->has_head = false;
     if (!plain) {

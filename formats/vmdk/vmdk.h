@@ -31,6 +31,7 @@ enum {
     VMDK_GRAIN_MAX_BYTES = 16 << 20, /* largest compressed grain that is read */
     VMDK_GTE_ZEROED = 1,
     VMDK_CACHE_PAGES = 16,
+    VMDK_FILES_MAX = 4096, /* further files, descriptors within descriptors included */
 };
 
 /* Hosted sparse extents: flags, and offsets of header fields from the file's start. */
