@@ -48,10 +48,16 @@ struct vmm_device *device_get(struct vmm *vmm, uint32_t number)
     return device;
 }
 
-static void device_shut(struct vmm_device *device)
+/* Others may refer to the file for a while, a ring in the kernel for one: locks do not wait. */
+static void device_unlock(struct vmm_device *device)
 {
     if (device->locked)
         lock_drop(device->fd);
+    device->locked = false;
+}
+
+static void device_shut(struct vmm_device *device)
+{
     if (device->fd >= 0)
         close(device->fd);
     if (device->buffered >= 0)
@@ -62,8 +68,10 @@ static void device_shut(struct vmm_device *device)
 void device_put(struct vmm *vmm, struct vmm_device *device)
 {
     pthread_mutex_lock(&vmm->device_lock);
-    if (--device->uses == 0)
+    if (--device->uses == 0) {
+        device_unlock(device);
         device_shut(device);
+    }
     pthread_mutex_unlock(&vmm->device_lock);
 }
 

@@ -51,6 +51,7 @@ struct vmm_vcpu {
     uint64_t bytes_read;
     uint64_t bytes_written;
     void *bounce;            /* private buffer for scans, comparisons, zeroes; made when used */
+    void *reply;             /* room for the front end's answers; made when used */
     struct flights *flights; /* requests that are not complete; made when used */
     pthread_t thread;
     pid_t child;     /* process engine */

@@ -15,7 +15,7 @@ static int zeroes_write(struct serve_call *call, uint64_t offset, uint64_t bytes
 
     if (!buffer)
         return -ENOMEM;
-    memset(buffer, 0, SERVE_BOUNCE_BYTES);
+    memset(buffer, 0, bytes < SERVE_BOUNCE_BYTES ? bytes : SERVE_BOUNCE_BYTES);
     for (uint64_t done = 0; done < bytes;) {
         uint64_t rest = bytes - done;
         uint64_t piece = rest < SERVE_BOUNCE_BYTES ? rest : SERVE_BOUNCE_BYTES;

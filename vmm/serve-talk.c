@@ -122,9 +122,10 @@ int serve_open(struct serve_call *call)
         return r;
     if (room > ABI_PRELOAD_BYTES)
         room = ABI_PRELOAD_BYTES;
-    void *buffer = malloc(room);
-    if (buffer) {
-        tree_begin(&reply, buffer, room);
+    if (!call->vcpu->reply)
+        call->vcpu->reply = malloc(ABI_PRELOAD_BYTES);
+    if (call->vcpu->reply) {
+        tree_begin(&reply, call->vcpu->reply, room);
         r = reference_resolve(call, &reference, &reply, &number);
     } else {
         r = -ENOMEM;
@@ -133,7 +134,6 @@ int serve_open(struct serve_call *call)
         size_t reply_bytes = tree_finish(&reply);
         r = reply.overflow ? -ENAMETOOLONG : answer_place(call, number, &reply, reply_bytes);
     }
-    free(buffer);
     free(copy);
     return r;
 }

@@ -67,8 +67,10 @@ void vmm_free(struct vmm *vmm)
     io_pool_free(vmm);
     device_free_all(vmm);
     gate_free(vmm);
-    for (unsigned i = 0; i < ABI_VCPUS_MAX; i++)
+    for (unsigned i = 0; i < ABI_VCPUS_MAX; i++) {
         free(vmm->vcpu[i].bounce);
+        free(vmm->vcpu[i].reply);
+    }
     if (vmm->mapping)
         munmap(vmm->mapping, vmm->mapping_bytes);
     pthread_mutex_destroy(&vmm->callback_lock);
