@@ -288,14 +288,37 @@ static void test_clock(void **state)
     rig_stop(&rig);
 }
 
+/* A file that is opened to be created is empty, whatever it was. */
+static void test_create(void **state)
+{
+    const size_t sizes[] = {0, 1, 100000};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct vmm_open_result result;
+        blkcnt_t blocks;
+        struct rig rig;
+        rig_file("c", sizes[i], 1);
+        rig_start(&rig, VMM_IO_AUTO);
+        struct vmm_open open = {.path = rig_path("c"), .create = true, .named_by_user = true};
+        assert_int_equal(vmm_device_open(rig.vmm, &open, &result), 0);
+        assert_int_equal(file_size("c", &blocks), 0);
+        assert_int_equal(blocks, 0);
+        struct abi_request grow = {.kind = ABI_REQ_TRUNCATE, .length = 5000};
+        assert_int_equal(rig_call(&rig, &grow), 0);
+        assert_int_equal(file_size("c", NULL), 5000);
+        rig_stop(&rig);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zero),     cmocka_unit_test(test_space),
-        cmocka_unit_test(test_truncate), cmocka_unit_test(test_extents),
-        cmocka_unit_test(test_scan),     cmocka_unit_test(test_compare),
-        cmocka_unit_test(test_open),     cmocka_unit_test(test_random),
-        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_create),  cmocka_unit_test(test_zero),
+        cmocka_unit_test(test_space),   cmocka_unit_test(test_truncate),
+        cmocka_unit_test(test_extents), cmocka_unit_test(test_scan),
+        cmocka_unit_test(test_compare), cmocka_unit_test(test_open),
+        cmocka_unit_test(test_random),  cmocka_unit_test(test_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
