@@ -215,6 +215,28 @@ static void lie_about_tail(struct player *p)
     loop(p);
 }
 
+/* The ring is looked at once more when a vCPU is done. */
+static void lie_at_the_end(struct player *p)
+{
+    p->ring->sq_tail = p->sq_tail + ABI_RING_ENTRIES + 1;
+}
+
+/* A record that nobody waits for. */
+static void speak_at_the_end(struct player *p)
+{
+    struct tree_writer w;
+
+    tree_begin(&w, (void *)p->mine->arena_addr, RECORD_ROOM);
+    tree_put_u64(&w, "vcpu", p->vcpu);
+    tree_list(&w, "completions");
+    tree_end(&w);
+    const struct abi_request request = {.kind = ABI_REQ_RESULT,
+                                        .addr = p->mine->arena_addr,
+                                        .length = tree_finish(&w),
+                                        .arg = ABI_RECORD_STEP};
+    push(p, &request);
+}
+
 static void garbage_record(struct player *p)
 {
     struct abi_request request = {
@@ -331,6 +353,8 @@ static const struct {
     {"touch-end",      touch_end            },
     {"touch-host",     touch_host           },
     {"bad-tail",       lie_about_tail       },
+    {"bad-tail-done",  lie_at_the_end       },
+    {"record-done",    speak_at_the_end     },
     {"garbage-record", garbage_record       },
     {"ring-for-ever",  ring_for_ever        },
     {"port-in",        port_in              },

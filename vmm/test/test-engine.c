@@ -32,6 +32,7 @@ static const struct {
     {"stack-overflow", VMM_END_DIED, "the guest crashed",            "the guest crashed",        0,   false},
     {"touch-host",     VMM_END_DIED, "the guest crashed",            "the guest crashed",        0,   false},
     {"bad-tail",       VMM_END_DIED, "bad sq_tail",                  "bad sq_tail",              0,   false},
+    {"bad-tail-done",  VMM_END_DIED, "bad sq_tail",                  "bad sq_tail",              0,   false},
     {"garbage-record", VMM_END_DIED, "a record is not a tree",       "a record is not a tree",   0,   false},
     {"ring-for-ever",  VMM_END_TIME, NULL,                           NULL,                       50,  false},
 };
@@ -105,6 +106,16 @@ static void test_guards(void **state)
     }
     for (uint64_t at = layout.tables_offset; at < layout.memory_bytes; at += ABI_PAGE_BYTES)
         touch(&run, ABI_GUEST_BASE + at, false, VMM_END_DIED);
+}
+
+/* What is in the ring when the guest is done is served. */
+static void test_last_record(void **state)
+{
+    struct run run = run_make(state);
+
+    run_operation(&run, "record-done");
+    assert_int_equal(run.result.end, VMM_END_DONE);
+    assert_int_equal(run.records, 1);
 }
 
 static void test_requests_max(void **state)
@@ -205,10 +216,10 @@ static void test_engines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_engines),  RUN_ON_EACH_ENGINE(test_endings),
-        RUN_ON_EACH_ENGINE(test_guards), RUN_ON_EACH_ENGINE(test_requests_max),
-        RUN_ON_EACH_ENGINE(test_script), RUN_ON_EACH_ENGINE(test_vcpus),
-        RUN_ON_EACH_ENGINE(test_avx),
+        cmocka_unit_test(test_engines),        RUN_ON_EACH_ENGINE(test_endings),
+        RUN_ON_EACH_ENGINE(test_guards),       RUN_ON_EACH_ENGINE(test_last_record),
+        RUN_ON_EACH_ENGINE(test_requests_max), RUN_ON_EACH_ENGINE(test_script),
+        RUN_ON_EACH_ENGINE(test_vcpus),        RUN_ON_EACH_ENGINE(test_avx),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
