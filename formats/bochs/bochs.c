@@ -116,7 +116,8 @@ static int bochs_open(struct fmt_image *image)
     if (!is_bochs(header))
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_BOCHS_MAGIC);
     r = header_parse(image, state, header);
-    return r < 0 ? r : fmt_cache_init(&state->cache, env, image->device, CACHE_PAGES);
+    fmt_cache_init(&state->cache, env, image->device, CACHE_PAGES);
+    return r;
 }
 
 /* The run of sectors from @sector of an extent on that are all there or all not. */

@@ -4,12 +4,10 @@
 
 enum { DIRTY_WORD_BITS = 64 };
 
-int fmt_cache_init(struct fmt_cache *cache, struct fmt_env *env, uint32_t device, uint32_t pages)
+void fmt_cache_init(struct fmt_cache *cache, struct fmt_env *env, uint32_t device, uint32_t pages)
 {
-    *cache =
-        (struct fmt_cache){.env = env, .device = device, .pages = pages, .zero_off = UINT64_MAX};
-    cache->page = fmt_alloc(env, pages * sizeof(*cache->page));
-    return cache->page ? 0 : -FMT_ENOMEM;
+    *cache = (struct fmt_cache){
+        .env = env, .device = device, .pages_max = pages, .zero_off = UINT64_MAX};
 }
 
 static bool sector_dirty(const struct fmt_cache_page *page, unsigned sector)
@@ -57,8 +55,13 @@ static struct fmt_cache_page *page_victim(struct fmt_cache *cache)
 
 static int page_load(struct fmt_cache *cache, uint64_t offset, struct fmt_cache_page **out)
 {
+    if (!cache->page) {
+        cache->page = fmt_alloc(cache->env, cache->pages_max * sizeof(*cache->page));
+        if (!cache->page)
+            return -FMT_ENOMEM;
+        cache->pages = cache->pages_max;
+    }
     struct fmt_cache_page *page = page_victim(cache);
-
     int r = page_write_back(cache, page);
     if (r < 0)
         return r;

@@ -27,15 +27,16 @@ struct fmt_cache_page {
 struct fmt_cache {
     struct fmt_env *env;
     uint32_t device;
-    uint32_t pages;
+    uint32_t pages_max;
+    uint32_t pages; /* 0 until one is needed: many images are opened only for their headers */
     uint64_t clock;
     uint64_t zero_off; /* from here on the device holds only zeroes; UINT64_MAX: not known */
     struct fmt_cache_page *page;
     struct fmt_cache_page *last; /* the page of the last access */
 };
 
-/* An empty cache of at most @pages pages. Returns 0, or -FMT_ENOMEM with the error recorded. */
-int fmt_cache_init(struct fmt_cache *cache, struct fmt_env *env, uint32_t device, uint32_t pages);
+/* An empty cache of at most @pages pages, which takes no memory yet. */
+void fmt_cache_init(struct fmt_cache *cache, struct fmt_env *env, uint32_t device, uint32_t pages);
 /* Bytes [offset, offset + length) of the device as last written here; zeroes past its end. */
 int fmt_cache_read(struct fmt_cache *cache, uint64_t offset, void *to, size_t length);
 /* Change them; they reach the device when their page is needed for others, or by a flush. */

@@ -210,8 +210,7 @@ int parallels_extension_check(struct fmt_image *image, const struct parallels_st
         return -FMT_ENOMEM;
     if (!io_range_ok(ext.offset, state->cluster_bytes))
         return fmt_fail(image->env, FMT_EIO, FMT_ERR_PARALLELS_EXT_READ, FMT_NUM(FMT_EIO));
-    int r = fmt_cache_init(&ext.bytes, image->env, image->device, 1);
-    if (r == 0)
-        r = header_check(&ext);
+    fmt_cache_init(&ext.bytes, image->env, image->device, 1);
+    int r = header_check(&ext);
     return r < 0 ? r : features_check(&ext);
 }

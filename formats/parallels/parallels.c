@@ -151,10 +151,9 @@ static int parallels_open(struct fmt_image *image)
         r = header_parse(env, bytes, h);
     if (r == 0)
         r = header_check(env, h);
-    if (r == 0)
-        r = fmt_cache_init(&state->bat, env, image->device, PARALLELS_CACHE_PAGES);
     if (r < 0)
         return r;
+    fmt_cache_init(&state->bat, env, image->device, PARALLELS_CACHE_PAGES);
     state->cluster_bytes = h->cluster_sectors * FMT_SECTOR_BYTES;
     state->entry_sectors = h->old_magic ? 1 : h->cluster_sectors;
     state->unclean = h->in_use == PARALLELS_IN_USE;

@@ -98,7 +98,8 @@ static int tables_init(struct fmt_image *image, struct qcow_state *state)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW_TOO_LARGE);
     if (!io_range_ok(h->l1_off, state->l1_entries * sizeof(uint64_t)))
         return -FMT_EIO;
-    return fmt_cache_init(&state->tables, env, image->device, QCOW_CACHE_PAGES);
+    fmt_cache_init(&state->tables, env, image->device, QCOW_CACHE_PAGES);
+    return 0;
 }
 
 static int backing_read(struct fmt_image *image, const struct qcow_header *h)

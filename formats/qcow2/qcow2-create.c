@@ -200,11 +200,9 @@ static int image_begin(struct plan *plan)
         return -FMT_ENOMEM;
     refcounts->table[0] = 2 * plan->cluster_bytes;
     refcounts->table_used = 1;
-    int r = fmt_cache_init(&state->tables, env, plan->file.device, QCOW2_CACHE_PAGES);
-    if (r < 0)
-        return r;
+    fmt_cache_init(&state->tables, env, plan->file.device, QCOW2_CACHE_PAGES);
     state->tables.zero_off = 0;
-    r = device_begin(plan);
+    int r = device_begin(plan);
     if (r < 0)
         return r;
     r = qcow2_zeroes_write(&plan->file, plan->cluster_bytes, 2 * plan->cluster_bytes);

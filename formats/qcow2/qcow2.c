@@ -75,9 +75,8 @@ static int qcow2_open(struct fmt_image *image)
     if (!state)
         return -FMT_ENOMEM;
     image->state = state;
-    int r = fmt_cache_init(&state->tables, image->env, image->device, QCOW2_CACHE_PAGES);
-    if (r == 0)
-        r = qcow2_header_open(image);
+    fmt_cache_init(&state->tables, image->env, image->device, QCOW2_CACHE_PAGES);
+    int r = qcow2_header_open(image);
     if (r == 0)
         r = qcow2_options_check(image);
     if (r == 0)

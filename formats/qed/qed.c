@@ -182,10 +182,9 @@ static int qed_open(struct fmt_image *image)
     r = header_check(image, state);
     if (r == 0)
         r = backing_read(image, &state->header);
-    if (r == 0)
-        r = fmt_cache_init(&state->tables, env, image->device, QED_CACHE_PAGES);
     if (r < 0)
         return r;
+    fmt_cache_init(&state->tables, env, image->device, QED_CACHE_PAGES);
     image->state = state;
     image->facts.virtual_bytes = state->header.disk_bytes;
     image->facts.cluster_bytes = state->header.cluster_bytes;

@@ -98,10 +98,9 @@ static int vdi_open(struct fmt_image *image)
     r = header_form_check(image->env, &state->header);
     if (r == 0)
         r = header_content_check(image->env, &state->header);
-    if (r == 0)
-        r = fmt_cache_init(&state->map, image->env, image->device, VDI_CACHE_PAGES);
     if (r < 0)
         return r;
+    fmt_cache_init(&state->map, image->env, image->device, VDI_CACHE_PAGES);
     image->state = state;
     image->facts.virtual_bytes = state->header.disk_bytes;
     image->facts.cluster_bytes = state->header.block_bytes;

@@ -288,9 +288,8 @@ int vhdx_log_open(struct fmt_image *image, struct vhdx_state *state)
         return 0;
     if (h->log_bytes % VHDX_MIB != 0)
         return -FMT_EINVAL;
-    int r = fmt_cache_init(&log.ring, image->env, image->device, VHDX_CACHE_PAGES);
-    if (r == 0)
-        r = run_find(&log, &run);
+    fmt_cache_init(&log.ring, image->env, image->device, VHDX_CACHE_PAGES);
+    int r = run_find(&log, &run);
     if (r == 0 && run.count)
         r = image->flags & FMT_OPEN_WRITABLE ? run_apply(&log, &run) : log_refuse(image);
     fmt_arena_release(image->env->arena, mark);

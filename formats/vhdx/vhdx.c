@@ -40,10 +40,7 @@ static struct vhdx_state *state_new(struct fmt_env *env)
 /* The BAT is checked whole, except where its faults are to be reported instead. */
 static int bat_open(struct fmt_image *image, struct vhdx_state *state)
 {
-    int r = fmt_cache_init(&state->bat, image->env, image->device, VHDX_CACHE_PAGES);
-
-    if (r < 0)
-        return r;
+    fmt_cache_init(&state->bat, image->env, image->device, VHDX_CACHE_PAGES);
     if (!io_range_ok(state->bat_off, state->bat_bytes))
         return -FMT_EIO;
     return image->flags & FMT_OPEN_CHECK ? 0 : vhdx_bat_check(image, state, NULL);

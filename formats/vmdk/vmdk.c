@@ -170,8 +170,8 @@ static int vmdk_open(struct fmt_image *image)
     if (state->extents == 0)
         return fmt_fail(image->env, FMT_EINVAL, FMT_ERR_VMDK_DESCRIPTOR);
     facts_fill(image, state);
-    r = children_publish(image, state);
-    return r < 0 ? r : fmt_cache_init(&state->cache, image->env, image->device, VMDK_CACHE_PAGES);
+    fmt_cache_init(&state->cache, image->env, image->device, VMDK_CACHE_PAGES);
+    return children_publish(image, state);
 }
 
 /* ---- info ---- */

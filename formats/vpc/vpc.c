@@ -182,9 +182,8 @@ static int dynamic_open(struct fmt_image *image, struct vpc_state *state)
         return r;
     state->bitmap_bytes =
         (uint32_t)round_up_u64(header->block_bytes / FMT_SECTOR_BYTES / 8, FMT_SECTOR_BYTES);
-    r = fmt_cache_init(&state->bat, env, image->device, VPC_CACHE_PAGES);
-    if (r == 0)
-        r = blocks_check(image, state);
+    fmt_cache_init(&state->bat, env, image->device, VPC_CACHE_PAGES);
+    r = blocks_check(image, state);
     if (r < 0 || state->footer.type != VPC_DIFFERENCING)
         return r;
     /* The reference reads such an image as if it had no parent. */
