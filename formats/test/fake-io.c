@@ -29,7 +29,8 @@ static int fake_read(void *ctx, uint32_t device, uint64_t offset, void *buffer, 
     size_t n = (size_t)min_u64(there, length);
     if (n)
         memcpy(buffer, d->data + offset, n);
-    memset((uint8_t *)buffer + n, 0, length - n);
+    if (n < length)
+        memset((uint8_t *)buffer + n, 0, length - n);
     return 0;
 }
 
