@@ -232,14 +232,8 @@ static void encryption_put(const CreateRun *run, Value *options)
     const char *text =
         opts_is_set(run->opts, "encryption") ? opts_get(run->opts, "encryption") : NULL;
 
-    if (!text || strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
-        return;
-    if (strcmp(run->format, "qcow") == 0) {
-        value_dict_del(options, "encryption");
-        value_dict_put_string(options, "encrypt.format", text);
-    } else {
+    if (text && strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
         value_dict_put_string(options, "encryption", text);
-    }
 }
 
 /* What a differencing image says of its parent, beside the name: where it is, and how old. */
