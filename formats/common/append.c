@@ -85,11 +85,17 @@ int fmt_allocated_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_
     return 0;
 }
 
-int fmt_backing_read(const struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+int fmt_backing_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
 {
     struct fmt_image *backing = image->backing;
     uint64_t size = backing ? backing->facts.virtual_bytes : 0;
     uint8_t *to = buffer;
+
+    if (backing && image->driver->backing_check) {
+        int r = image->driver->backing_check(image);
+        if (r < 0)
+            return r;
+    }
 
     while (length > 0 && offset < size) {
         struct fmt_extent extent = {0};
@@ -113,8 +119,8 @@ int fmt_backing_read(const struct fmt_image *image, uint64_t offset, void *buffe
     return 0;
 }
 
-int fmt_backing_copy(const struct fmt_image *image, struct fmt_append *append, uint64_t from,
-                     uint64_t to, uint32_t device, uint64_t device_off)
+int fmt_backing_copy(struct fmt_image *image, struct fmt_append *append, uint64_t from, uint64_t to,
+                     uint32_t device, uint64_t device_off)
 {
     struct fmt_env *env = image->env;
 

@@ -30,10 +30,10 @@ int fmt_allocated_write(struct fmt_image *image, uint64_t offset, const void *bu
 int fmt_allocated_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
                                bool may_unmap);
 /* Bytes of the layers below @image; zeroes where there are none. */
-int fmt_backing_read(const struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
+int fmt_backing_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 /* Bytes [from, to) of the layers below @image to @device at @device_off; nothing if there are none:
  * new space reads as zeroes already. */
-int fmt_backing_copy(const struct fmt_image *image, struct fmt_append *append, uint64_t from,
-                     uint64_t to, uint32_t device, uint64_t device_off);
+int fmt_backing_copy(struct fmt_image *image, struct fmt_append *append, uint64_t from, uint64_t to,
+                     uint32_t device, uint64_t device_off);
 
 #endif

@@ -172,6 +172,10 @@ struct fmt_driver {
     /* What is at virtual offset @offset: one extent of at most @length bytes. Both lie within
      * virtual_bytes. */
     int (*map)(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
+    /* Whether what map() calls UNALLOCATED may be read from image->backing: 0, or a negative errno
+     * if that is not the file that this image was made for. NULL: always. Asked by whoever reads
+     * data of a chain; map alone shows places, and does not ask. */
+    int (*backing_check)(struct fmt_image *image);
     /* Read virtual bytes of this layer alone where map() says CODED (or DATA). */
     int (*read)(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 

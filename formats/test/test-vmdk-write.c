@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/append.h"
 #include "driver-test.h"
 #include "vmdk/vmdk.h"
 
@@ -189,6 +190,7 @@ static void test_parent(void **state)
     ((struct vmdk_state *)parent->state)->cid++;
     assert_int_equal(image->driver->write(image, 70000, sector, sizeof(sector)), -FMT_EINVAL);
     assert_int_equal(fmt_image_read(image, 70000, sector, sizeof(sector)), -FMT_EINVAL);
+    assert_int_equal(fmt_backing_read(image, 70000, sector, sizeof(sector)), -FMT_EINVAL);
     fake_world_free(world);
 }
 

@@ -197,12 +197,13 @@ static int extent_at(struct fmt_image *image, uint64_t at, struct fmt_extent *ou
     }
 }
 
-int vmdk_parent_check(struct fmt_image *image, struct vmdk_state *state)
+int vmdk_backing_check(struct fmt_image *image)
 {
+    struct vmdk_state *state = image->state;
     const struct fmt_image *parent = image->backing;
     const struct vmdk_state *other = parent ? parent->state : NULL;
 
-    if (state->parent_checked || !parent || (image->flags & FMT_OPEN_NO_DATA))
+    if (state->parent_checked || !parent)
         return 0;
     if (parent->driver != image->driver || other->cid != state->parent_cid)
         return -FMT_EINVAL;
@@ -212,9 +213,5 @@ int vmdk_parent_check(struct fmt_image *image, struct vmdk_state *state)
 
 int vmdk_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out)
 {
-    int r = fmt_extents_map(image, extent_at, offset, length, out);
-
-    if (r == 0 && out->kind == FMT_EXTENT_UNALLOCATED)
-        r = vmdk_parent_check(image, image->state);
-    return r;
+    return fmt_extents_map(image, extent_at, offset, length, out);
 }

@@ -98,7 +98,7 @@ int vmdk_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t len
             r = io_read(image->env, extent.device, extent.device_off, to, n);
         else if (extent.kind == FMT_EXTENT_CODED)
             r = coded_bytes_read(image, offset, to, n);
-        else
+        else if (extent.kind == FMT_EXTENT_ZERO || (r = vmdk_backing_check(image)) == 0)
             memset(to, 0, n);
         if (r < 0)
             return r;

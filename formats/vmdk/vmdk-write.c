@@ -97,7 +97,7 @@ static int run_add(struct fmt_image *image, struct vmdk_extent *extent, uint64_t
     if (r == 0 && extent->append.end_off > (UINT64_C(1) << 32) * FMT_SECTOR_BYTES)
         r = -FMT_EINVAL; /* entries have 32 bits */
     if (r == 0)
-        r = vmdk_parent_check(image, image->state);
+        r = vmdk_backing_check(image);
     if (r == 0 && first->found == VMDK_UNALLOCATED)
         r = fmt_backing_copy(image, &extent->append, disk + start, disk + in_extent, extent->device,
                              *run_off);

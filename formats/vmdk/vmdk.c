@@ -211,6 +211,7 @@ const struct fmt_driver fmt_vmdk_driver = {
     .create_check = vmdk_create_check,
     .create = vmdk_create,
     .map = vmdk_map,
+    .backing_check = vmdk_backing_check,
     .read = vmdk_read,
     .check = vmdk_check,
     .allocate = vmdk_allocate,

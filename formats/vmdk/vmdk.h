@@ -194,7 +194,7 @@ int vmdk_cluster_find(struct fmt_image *image, const struct vmdk_extent *extent,
                       struct vmdk_cluster *cluster);
 /* The parent's content ID must be the one that the child notes: else it has changed since. Looked
  * at once, when what only the parent has is asked for. */
-int vmdk_parent_check(struct fmt_image *image, struct vmdk_state *state);
+int vmdk_backing_check(struct fmt_image *image);
 /* Make the one cache of tables that of @device. */
 int vmdk_cache_select(struct vmdk_state *state, uint32_t device);
 int vmdk_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
