@@ -58,6 +58,13 @@ struct vmm *vmm_new(const struct vmm_options *options, int *status)
     return vmm;
 }
 
+static void memory_free(struct vmm *vmm)
+{
+    if (vmm->mapping)
+        munmap(vmm->mapping, vmm->mapping_bytes);
+    vmm->mapping = NULL;
+}
+
 void vmm_free(struct vmm *vmm)
 {
     if (!vmm)
@@ -71,8 +78,7 @@ void vmm_free(struct vmm *vmm)
         free(vmm->vcpu[i].bounce);
         free(vmm->vcpu[i].reply);
     }
-    if (vmm->mapping)
-        munmap(vmm->mapping, vmm->mapping_bytes);
+    memory_free(vmm);
     pthread_mutex_destroy(&vmm->callback_lock);
     pthread_mutex_destroy(&vmm->device_lock);
     pthread_mutex_destroy(&vmm->end_lock);
@@ -180,14 +186,33 @@ static void result_fill(const struct vmm *vmm, struct vmm_result *result)
     }
 }
 
+static int engine_start(struct vmm *vmm, const void *job, size_t job_bytes)
+{
+    int r = boot_memory_make(vmm, job, job_bytes);
+
+    return r == 0 ? vmm->engine->start(vmm) : r;
+}
+
+/* Where the choice is ours, a machine that refuses its vCPUs is as good as none. */
+static int sandbox_start(struct vmm *vmm, const void *job, size_t job_bytes)
+{
+    int r = engine_start(vmm, job, job_bytes);
+
+    if (r == 0 || vmm->options.engine != VMM_ENGINE_AUTO || vmm->engine == &vmm_engine_process)
+        return r;
+    vmm->engine->reap(vmm);
+    memory_free(vmm);
+    vmm->vcpu[0].bytes_read = 0;
+    vmm->engine = &vmm_engine_process;
+    return engine_start(vmm, job, job_bytes);
+}
+
 void vmm_run(struct vmm *vmm, const void *job, size_t job_bytes,
              const struct vmm_callbacks *callbacks, struct vmm_result *result)
 {
     vmm->callbacks = callbacks;
     deadline_set(vmm);
-    int r = boot_memory_make(vmm, job, job_bytes);
-    if (r == 0)
-        r = vmm->engine->start(vmm);
+    int r = sandbox_start(vmm, job, job_bytes);
     if (r == 0)
         r = confine_host(vmm);
     if (r < 0)

@@ -3,7 +3,9 @@
 #include "runs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How a guest that misbehaves ends. */
 static const struct {
@@ -213,13 +215,40 @@ static void test_engines(void **state)
     }
 }
 
+/* A machine that cannot be used after all. */
+static void test_fallback(void **state)
+{
+    struct run run = run_make(state);
+    unsigned char job[256];
+    struct tree_writer w;
+    const enum vmm_engine asked[] = {VMM_ENGINE_AUTO, VMM_ENGINE_KVM};
+
+    for (unsigned i = 0; i < 2; i++) {
+        run.options.engine = asked[i];
+        struct vmm *vmm = run_new(&run);
+        close(vmm->machine_fd);
+        vmm->machine_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        tree_begin(&w, job, sizeof(job));
+        tree_put_str(&w, "operation", "doorbells");
+        run_play(&run, vmm, job, tree_finish(&w));
+        assert_int_equal(run.result.end, asked[i] == VMM_ENGINE_AUTO ? VMM_END_DONE : VMM_END_HOST);
+        assert_string_equal(vmm_engine_name(vmm), asked[i] == VMM_ENGINE_AUTO ? "process" : "kvm");
+        vmm_free(vmm);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_engines),        RUN_ON_EACH_ENGINE(test_endings),
-        RUN_ON_EACH_ENGINE(test_guards),       RUN_ON_EACH_ENGINE(test_last_record),
-        RUN_ON_EACH_ENGINE(test_requests_max), RUN_ON_EACH_ENGINE(test_script),
-        RUN_ON_EACH_ENGINE(test_vcpus),        RUN_ON_EACH_ENGINE(test_avx),
+        cmocka_unit_test_prestate(test_fallback, &run_engines[1]),
+        cmocka_unit_test(test_engines),
+        RUN_ON_EACH_ENGINE(test_endings),
+        RUN_ON_EACH_ENGINE(test_guards),
+        RUN_ON_EACH_ENGINE(test_last_record),
+        RUN_ON_EACH_ENGINE(test_requests_max),
+        RUN_ON_EACH_ENGINE(test_script),
+        RUN_ON_EACH_ENGINE(test_vcpus),
+        RUN_ON_EACH_ENGINE(test_avx),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
