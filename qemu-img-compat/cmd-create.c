@@ -25,6 +25,7 @@ typedef struct CreateRun {
     Opts *opts;
     char *data_file; /* where qcow2's data goes, or NULL */
     bool has_size;
+    uint32_t target_device;
     bool target_opened;    /* the guest may have begun to write */
     bool data_file_opened; /* the same of qcow2's data file */
 } CreateRun;
@@ -170,6 +171,8 @@ static bool target_open(CreateRun *run, const char *name, Session *session, uint
                        .is_reopened = strcmp(run->format, "qcow2") == 0};
 
     bool opened = create_file_open(&file, session, device, status, error);
+    if (opened && !run->target_opened)
+        run->target_device = *device;
     run->target_opened = opened || *status == -EBUSY;
     return opened;
 }
@@ -211,6 +214,11 @@ static bool create_reference(void *ctx, Session *session, const struct tree *ref
     uint64_t kind = tree_get_u64(reference, root, "kind", UINT64_MAX);
     g_autofree char *name = tree_dup_text(reference, root, "name");
 
+    /* VMDK opens its parent once more, for the new image. */
+    if (kind == REFERENCE_BACKING && run->target_opened &&
+        tree_get_u64(reference, root, "device", UINT32_MAX) == run->target_device &&
+        g_strcmp0(name, opts_get(run->opts, "backing_file")) == 0)
+        return session_named_backing_open(session, reference, device, reply, status, error);
     if (kind == REFERENCE_BACKING || kind == REFERENCE_EXTENT)
         return session_backing_open(session, reference, device, reply, status, error);
     if (kind != REFERENCE_TARGET || !name)

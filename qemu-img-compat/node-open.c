@@ -325,27 +325,44 @@ static bool extent_open(Session *session, const struct tree *reference, uint32_t
     return true;
 }
 
-bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
-                          struct tree_writer *reply, int *status, GError **error)
+static bool backing_open(const NodeOpen *run, const struct tree *reference, uint32_t *device,
+                         struct tree_writer *reply, GError **error)
 {
     size_t root = tree_root(reference);
     uint32_t overlay = (uint32_t)tree_get_u64(reference, root, "device", UINT32_MAX);
     g_autofree char *name = tree_dup_text(reference, root, "name");
     g_autofree char *format = tree_dup_text(reference, root, "format");
-    g_autofree char *overlay_name = session_image_name(session, overlay, NULL);
+    g_autofree char *overlay_name = session_image_name(run->session, overlay, NULL);
+    g_autofree char *full = name_backing_full(overlay_name, name ? name : "", error);
     g_autoptr(GString) warnings = g_string_new(NULL);
 
-    *status = -EINVAL;
-    if (tree_get_u64(reference, root, "kind", 0) == REFERENCE_EXTENT)
-        return extent_open(session, reference, device, reply, error);
-    g_autofree char *full = name_backing_full(overlay_name, name ? name : "", error);
     if (!full)
         return *error || failure_set(error, "The backing file has no name");
     g_autoptr(Value) node = node_from_name(full, format, warnings, error);
-    g_autoptr(Value) description = node ? session_node_open(session, node, false, error) : NULL;
+    g_autoptr(Value) description = node ? node_describe(run, node, error) : NULL;
     if (!description)
         return false;
     *device = session_description_device(description);
     tree_put_members(reply, description);
     return true;
+}
+
+bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
+                          struct tree_writer *reply, int *status, GError **error)
+{
+    const NodeOpen run = {session, false};
+
+    *status = -EINVAL;
+    if (tree_get_u64(reference, tree_root(reference), "kind", 0) == REFERENCE_EXTENT)
+        return extent_open(session, reference, device, reply, error);
+    return backing_open(&run, reference, device, reply, error);
+}
+
+bool session_named_backing_open(Session *session, const struct tree *reference, uint32_t *device,
+                                struct tree_writer *reply, int *status, GError **error)
+{
+    const NodeOpen run = {session, true};
+
+    *status = -EINVAL;
+    return backing_open(&run, reference, device, reply, error);
 }
