@@ -68,6 +68,14 @@ def compare(case, expected, got, limit):
     return lines + file_differences(expected["files"], got["files"], limit)
 
 
+SPACE = re.compile(r'    [-+]( *"actual-size"| *disk size)|  (stdout|\$ .*)$|  file .*: (blocks|the reference)')
+
+
+def is_space_only(lines):
+    """Is nothing but the space taken on the disk different?"""
+    return all(SPACE.match(line) for line in lines)
+
+
 def causes(lines):
     """The lines of a failure that stand for its cause, without numbers and names, for grouping."""
     found = [line.strip() for line in lines
