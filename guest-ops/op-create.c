@@ -121,8 +121,14 @@ static int too_large(struct guest *g, const struct create_job *job)
 
 static int image_create(struct guest *g, const struct create_job *job)
 {
+    bool is_image = strcmp(job->driver->name, "raw") != 0;
     int r = job->driver->create(&g->env, &job->create);
-    return r == -FMT_EFBIG ? too_large(g, job) : r;
+
+    if (r < 0)
+        return r == -FMT_EFBIG ? too_large(g, job) : r;
+    /* As the reference does when it closes an image. Failure leaves an image that may be lost. */
+    r = is_image ? io_flush(&g->env, job->create.device) : 0;
+    return r < 0 ? fmt_fail(&g->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : 0;
 }
 
 int op_create(struct guest *g)
