@@ -32,6 +32,8 @@ def parse_arguments(arguments):
     parser.add_argument("--show", action="store_true", help="print what the reference answers")
     parser.add_argument("--keep", action="store_true", help="set up the first case in a folder, "
                         "print how to run it by hand, and run nothing")
+    parser.add_argument("--pack", action="store_true",
+                        help="keep the reference's answers to these cases in rows/answers.json")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--lines", type=int, default=12, help="lines of difference to print")
     parser.add_argument("--summary", metavar="FILE", help="also write failures there, by cause")
@@ -176,6 +178,9 @@ def main(arguments):
         return 0
     reference = run.Reference(os.path.join(HERE, "reference"))
     runner = run.Runner(reference, cache_folder(), options.scratch, not options.update_none)
+    if options.pack:
+        print(f"{runner.pack(cases)} answers packed")
+        return 0
     if options.keep:
         keep(cases[0], runner)
         return 0
