@@ -33,3 +33,13 @@ int newfile_zeroes_write(struct fmt_env *env, uint32_t device, uint64_t offset, 
 {
     return newfile_pieces_write(env, device, offset, bytes, zeroes_fill, NULL);
 }
+
+enum fmt_error_code newfile_resize_code(enum fmt_prealloc mode)
+{
+    static const enum fmt_error_code codes[] = {
+        [FMT_PREALLOC_OFF] = FMT_ERR_RESIZE_FILE,
+        [FMT_PREALLOC_FALLOC] = FMT_ERR_PREALLOCATE_FILE,
+        [FMT_PREALLOC_FULL] = FMT_ERR_PREALLOCATE_FULL,
+    };
+    return codes[mode];
+}

@@ -16,4 +16,7 @@ int newfile_pieces_write(struct fmt_env *env, uint32_t device, uint64_t offset, 
 /* Write zeroes, as bytes: they take space. Returns 0 or a negative errno. */
 int newfile_zeroes_write(struct fmt_env *env, uint32_t device, uint64_t offset, uint64_t bytes);
 
+/* What the reference says when a file cannot get its size in this way; takes an errno. */
+enum fmt_error_code newfile_resize_code(enum fmt_prealloc mode);
+
 #endif

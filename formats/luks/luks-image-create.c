@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* LUKS volumes: new ones. */
+#include "common/newfile.h"
 #include "crypto/secret.h"
 #include "luks-image.h"
 
@@ -60,7 +61,9 @@ static int room_make(void *ctx, uint64_t bytes, struct luks_place *place)
         r = io_truncate(creation->env, place->device, file_bytes, creation->preallocation);
     if (r == -FMT_EFBIG)
         return fmt_fail(creation->env, FMT_EIO, FMT_ERR_LUKS_TOO_LARGE);
-    return r < 0 ? fmt_fail(creation->env, FMT_EIO, FMT_ERR_RESIZE_FILE, FMT_NUM(-r)) : 0;
+    return r < 0 ? fmt_fail(creation->env, FMT_EIO, newfile_resize_code(creation->preallocation),
+                            FMT_NUM(-r))
+                 : 0;
 }
 
 int luks_image_create(struct fmt_env *env, const struct fmt_create *create)

@@ -124,7 +124,7 @@ static int metadata_preallocate(const struct qcow2_file *file, enum fmt_prealloc
         r = newfile_zeroes_write(file->env, file->device, host_off + got, end_off - host_off - got);
     if (r == 0 && end_off > facts.size_bytes)
         r = io_truncate(file->env, state->data_device, end_off, data_mode);
-    return r < 0 ? fmt_fail(file->env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r)) : 0;
+    return r < 0 ? fmt_fail(file->env, -r, newfile_resize_code(data_mode), FMT_NUM(-r)) : 0;
 }
 
 /* All data clusters in one piece, behind refcounts that are there for all of them. */
@@ -148,7 +148,7 @@ static int data_preallocate(const struct qcow2_file *file, enum fmt_prealloc mod
     if (r == 0)
         r = io_truncate(file->env, file->device, start_off + (clusters << bits), mode);
     if (r < 0) {
-        fmt_fail(file->env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r));
+        fmt_fail(file->env, -r, newfile_resize_code(mode), FMT_NUM(-r));
         return fmt_fail(file->env, -r, FMT_ERR_QCOW2_RESIZE_FILE);
     }
     for (uint64_t at = 0; r == 0 && at < clusters; at += taken) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* raw: bytes as they are, optionally a window (offset, size) of the device below. */
-#include "common/format.h"
+#include "common/newfile.h"
 
 struct raw_state {
     uint64_t offset_bytes;
@@ -68,8 +68,9 @@ static int raw_create(struct fmt_env *env, const struct fmt_create *create)
                         FMT_STR(fmt_option_text(create->options, "preallocation")));
     /* Whole sectors, as a number that may have wrapped round: the host refuses it then. */
     uint64_t bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES);
-    int r = io_truncate(env, create->device, bytes, (enum fmt_prealloc)mode);
-    return r < 0 ? fmt_fail(env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r)) : 0;
+    enum fmt_prealloc prealloc = (enum fmt_prealloc)mode;
+    int r = io_truncate(env, create->device, bytes, prealloc);
+    return r < 0 ? fmt_fail(env, -r, newfile_resize_code(prealloc), FMT_NUM(-r)) : 0;
 }
 
 static int raw_map(struct fmt_image *image, uint64_t offset, uint64_t length,

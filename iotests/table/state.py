@@ -137,7 +137,8 @@ def entry(full, short, rules, judge):
     if rules.content_ids:
         with open(full, "rb") as file:
             head, missing = content_id_hidden(file.read(HEAD))
-        size += 0 if head.startswith(b"KDMV") else missing
+        inside = head.startswith(b"KDMV") and size >= DESCRIPTOR_END
+        size += 0 if inside else missing
         rules.masks[short] = [(0, HEAD)]
         mode += " " + hashlib.sha256(head).hexdigest()
     if rules.ids:
