@@ -15,7 +15,7 @@
 #include "node-open.h"
 #include "tree-value.h"
 
-enum { CREATE_MEMORY_BYTES = 128 << 20 };
+enum { CREATE_MEMORY_BYTES = 64 << 20 };
 
 typedef struct CreateRun {
     const CommandLine *line;
