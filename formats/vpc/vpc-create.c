@@ -132,7 +132,10 @@ static int child_layout(struct fmt_env *env, const struct fmt_create *create,
     if (r < 0)
         return r;
     const struct vpc_footer *parent = &layout->child.parent->footer;
-    layout->sectors = parent->current_bytes / FMT_SECTOR_BYTES;
+    /* Not the footer's size: only the geometry may count, and the other be anything. */
+    layout->sectors = create->backing->facts.virtual_bytes / FMT_SECTOR_BYTES;
+    if (layout->sectors > VPC_SECTORS_MAX)
+        return fmt_fail(env, FMT_EFBIG, FMT_ERR_VPC_DISK_TOO_LARGE);
     layout->geometry = parent->geometry;
     memcpy(layout->creator, parent->creator_app, sizeof(layout->creator));
     return 0;
