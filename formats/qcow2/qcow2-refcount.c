@@ -138,6 +138,8 @@ int qcow2_clusters_used(const struct qcow2_file *file, uint64_t clusters, uint64
     uint64_t counts = block_counts(state);
     struct piece piece;
 
+    /* Nothing is counted behind the last block, however long the file is. */
+    clusters = min_u64(clusters, state->refcounts.table_used << state->refcounts.block_bits);
     *used = 0;
     for (uint64_t at = 0; at < clusters && *used < most;) {
         uint64_t block_off = block_find(state, at), index = at % counts;
