@@ -24,6 +24,9 @@ enum { FMT_SECTOR_BYTES = 512, FMT_PROBE_BYTES = 512, FMT_PROBE_MAX = 100 };
     2u                    /* only facts are wanted: do not open data files or extents that the     \
                              facts do not need (info, and the backing size of create) */
 #define FMT_OPEN_CHECK 4u /* opened by check: tolerate what check reports and repairs */
+#define FMT_OPEN_NEW                                                                               \
+    8u /* with WRITABLE: made by this very job. Nobody needs the image before finish(): what is    \
+          left if that is never reached is empty, or refused */
 
 /* Facts that open() fills in; everything that info prints outside "format specific". */
 struct fmt_facts {
@@ -150,6 +153,15 @@ struct fmt_measure {
     bool has_bitmaps;
 };
 
+/* ---- writing ---- */
+
+/* What compress() works with: one for each vCPU, @context NULL before its first cluster. */
+struct fmt_compressor {
+    struct fmt_arena *arena; /* grows with the first cluster only */
+    int level;               /* 0: the format's own */
+    void *context;           /* the driver's */
+};
+
 struct fmt_driver {
     const char *name; /* qemu's format name */
 
@@ -184,14 +196,32 @@ struct fmt_driver {
     int (*measure)(struct fmt_env *env, struct fmt_measure *measure);
 
     /* ---- writing (convert's targets) ---- */
-    /* Make [offset, offset + length) a DATA extent that the caller then fills; new space only. */
+    /*
+     * Give [offset, offset + length) a place, as the reference places one write of that length:
+     * one extent, maybe shorter, that the caller then fills: with DATA as it is, or, where it is
+     * CODED, with what encrypt() makes of the data. Bytes around it in new clusters are there.
+     */
     int (*allocate)(struct fmt_image *image, uint64_t offset, uint64_t length,
                     struct fmt_extent *out);
+    /* Encrypt whole sectors in place: those of the disk at @offset that will lie at @device_off.
+     * Pure: any vCPU may do it. NULL: the format has no CODED extents to be written. */
+    void (*encrypt)(const struct fmt_image *image, uint64_t offset, uint64_t device_off,
+                    void *buffer, size_t length);
     int (*write)(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
     int (*write_zeroes)(struct fmt_image *image, uint64_t offset, uint64_t length, bool may_unmap);
-    /* One whole cluster (the last may be short), stored compressed. */
+    /* One whole cluster (the last may be short), stored compressed: compress(), then
+     * write_coded(), or write() where that does not make it smaller. */
     int (*write_compressed)(struct fmt_image *image, uint64_t offset, const void *buffer,
                             size_t length);
+    /*
+     * Compress one cluster (facts.cluster_bytes; the disk's last one filled up with zeroes). Pure:
+     * any vCPU may do it, each with a @compressor of its own. @out has room for a cluster;
+     * *@out_bytes becomes the length, 0: it does not get smaller. Returns 0 or a negative errno.
+     */
+    int (*compress)(const struct fmt_image *image, struct fmt_compressor *compressor,
+                    const void *in, void *out, size_t *out_bytes);
+    /* Store what compress() made of the cluster at @offset. The bytes are copied. */
+    int (*write_coded)(struct fmt_image *image, uint64_t offset, const void *coded, size_t bytes);
     /* Write out all metadata; the image is whole afterwards. */
     int (*finish)(struct fmt_image *image);
 
