@@ -220,8 +220,8 @@ static Value *image_info(const Session *session, const struct tree *tree, size_t
         value_dict_put_int(info, "actual-size", actual);
     if (tree_get_bool(tree, position, "encrypted", false))
         value_dict_put_bool(info, "encrypted", true);
-    if (cluster_bytes)
-        value_dict_put_int(info, "cluster-size", (int64_t)cluster_bytes);
+    if (cluster_bytes) /* an int in the reference: 2 GiB shows as a negative number */
+        value_dict_put_int(info, "cluster-size", (int32_t)cluster_bytes);
     if (!tree_get_bool(tree, position, "no-dirty-flag", false))
         value_dict_put_bool(info, "dirty-flag", tree_get_bool(tree, position, "dirty", false));
     put_backing(info, &image, filename);

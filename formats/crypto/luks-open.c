@@ -12,10 +12,11 @@ bool luks_probe(const uint8_t *head, size_t length)
            be16_load(head + LUKS_MAGIC_BYTES) == LUKS_VERSION;
 }
 
-/* Sector ranges; those beyond 2^32 wrap nowhere. */
+/* Sector ranges by their last sectors, as the reference compares them: an empty one that begins
+ * at 0 counts as endless. */
 static bool overlap(uint64_t a, uint64_t a_length, uint64_t b, uint64_t b_length)
 {
-    return a_length && b_length && a < b + b_length && b < a + a_length;
+    return a <= b + b_length - 1 && b <= a + a_length - 1;
 }
 
 static int slot_check(struct fmt_env *env, const struct luks_header *h, unsigned i, bool detached)

@@ -6,6 +6,8 @@ import os
 import re
 import shlex
 
+from . import headers
+
 
 class RowError(Exception):
     """A mistake in a rows file."""
@@ -108,8 +110,9 @@ class RowsFile:
     def values(self, text):
         result = []
         for word in shlex.split(text):
-            if word.startswith("@") and word[1:] in self.lists:
-                result += self.lists[word[1:]]
+            known = self.lists.get(word[1:]) or headers.find(word[1:]) if word.startswith("@") else None
+            if known:
+                result += known
             else:
                 result.append(word)
         return result

@@ -9,7 +9,7 @@ import stat
 import subprocess
 import uuid
 
-from . import pack
+from . import pack, seal
 
 REFERENCE_VERBS = ("img", "io")
 
@@ -134,8 +134,9 @@ class Setup:
             raise SetupError("hold: qemu-io ended")
 
     def do_poke(self, name, offset, *digits):
+        """Offsets below zero count from the file's end."""
         with open(self.path(name), "r+b") as file:
-            file.seek(int(offset, 0))
+            file.seek(int(offset, 0), os.SEEK_END if offset.startswith("-") else os.SEEK_SET)
             file.write(bytes.fromhex("".join(digits)))
 
     def poke_table(self, name, field, offset, digits):
@@ -154,10 +155,6 @@ class Setup:
         with open(self.path(name), "rb") as file:
             extension = file.read(512).index(bytes.fromhex("23852875"))
         self.poke_table(name, extension + 24, offset, digits)
-
-    def do_poke_end(self, name, offset, digits):
-        """Offset counts from the file's end, and is negative."""
-        self.do_poke(name, str(os.path.getsize(self.path(name)) + int(offset, 0)), digits)
 
     def do_poke_after(self, name, text, offset, digits):
         """Offset counts from the end of the last place where the file has the text."""
@@ -192,6 +189,10 @@ class Setup:
     def do_pack(self, kind, name):
         """An image of a format that the reference cannot make."""
         pack.write(kind, self.path(name))
+
+    def do_seal(self, kind, name):
+        """Makes the checksums of a VHD or VHDX image right again."""
+        seal.seal(kind, self.path(name))
 
     def do_mkdir(self, name):
         os.makedirs(self.path(name))
