@@ -119,3 +119,51 @@ int fmt_image_read(struct fmt_image *image, uint64_t offset, void *buffer, size_
         return -FMT_EINVAL;
     return image->driver->read(image, offset, buffer, length);
 }
+
+int fmt_image_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
+                       struct fmt_extent *out)
+{
+    if (!image->driver->allocate)
+        return -FMT_ENOTSUP;
+    if (!(image->flags & FMT_OPEN_WRITABLE) || !range_ok(image, offset, length))
+        return -FMT_EINVAL;
+    memset(out, 0, sizeof(*out));
+    int r = image->driver->allocate(image, offset, length, out);
+    if (r == 0 && (out->length == 0 || out->length > length))
+        return -FMT_EIO;
+    return r;
+}
+
+int fmt_image_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length)
+{
+    if (!image->driver->write)
+        return -FMT_ENOTSUP;
+    if (!(image->flags & FMT_OPEN_WRITABLE) || !range_ok(image, offset, length))
+        return -FMT_EINVAL;
+    return image->driver->write(image, offset, buffer, length);
+}
+
+int fmt_image_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
+                           bool may_unmap)
+{
+    if (!image->driver->write_zeroes)
+        return -FMT_ENOTSUP;
+    if (!(image->flags & FMT_OPEN_WRITABLE) || !range_ok(image, offset, length))
+        return -FMT_EINVAL;
+    return image->driver->write_zeroes(image, offset, length, may_unmap);
+}
+
+int fmt_image_write_compressed(struct fmt_image *image, uint64_t offset, const void *buffer,
+                               size_t length)
+{
+    if (!image->driver->write_compressed)
+        return -FMT_ENOTSUP;
+    if (!(image->flags & FMT_OPEN_WRITABLE) || !range_ok(image, offset, length))
+        return -FMT_EINVAL;
+    return image->driver->write_compressed(image, offset, buffer, length);
+}
+
+int fmt_image_finish(struct fmt_image *image)
+{
+    return image->driver->finish ? image->driver->finish(image) : 0;
+}

@@ -25,5 +25,15 @@ int fmt_image_map(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);
 /* Read this layer's bytes [offset, offset + length), which map() said are DATA or CODED. */
 int fmt_image_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
+/* Writing, to images opened with FMT_OPEN_WRITABLE; see the callbacks in format.h. */
+int fmt_image_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
+                       struct fmt_extent *out);
+int fmt_image_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
+int fmt_image_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
+                           bool may_unmap);
+int fmt_image_write_compressed(struct fmt_image *image, uint64_t offset, const void *buffer,
+                               size_t length);
+/* Nothing to do is no error: all that was written is in the files. */
+int fmt_image_finish(struct fmt_image *image);
 
 #endif

@@ -2,85 +2,34 @@
 /* map: what each range of a chain's disk is, entries that are alike joined, many in one record. */
 #include <string.h>
 
+#include "chain.h"
 #include "guest.h"
 
 enum { ENTRIES_MAX = 1024 };
 
 struct map_job {
     struct guest *g;
-    struct fmt_image *image;
+    struct chain chain;
     struct abi_map_entry *entry; /* ENTRIES_MAX, not sent yet; the last one may still grow */
     unsigned entries;
 };
 
-/* An extent of an image with a file's holes in mind: where the space was taken before the data was
- * written, only the file system knows. */
-static int holes_find(struct fmt_image *image, const struct fmt_extent *extent,
+/* The entry at @start, of at most @length bytes. */
+static int entry_find(struct map_job *job, uint64_t start, uint64_t length,
                       struct abi_map_entry *entry)
 {
-    struct fmt_run run;
-    size_t count = 1;
+    struct chain_extent found;
+    int r = chain_extent_find(&job->chain, start, length, false, &found);
 
-    if (extent->kind != FMT_EXTENT_DATA || !extent->preallocated)
-        return 0;
-    int r = image->env->io->extents(image->env->io_ctx, extent->device, extent->device_off,
-                                    entry->length, &run, &count);
-    if (r < 0)
-        return 0; /* then all of it counts as data */
-    entry->length = min_u64(entry->length, run.length);
-    if (run.zero)
-        entry->flags |= ABI_MAP_ZERO;
-    return 0;
-}
-
-static void entry_fill(const struct fmt_image *image, const struct fmt_extent *extent,
-                       struct abi_map_entry *entry)
-{
-    entry->length = extent->length;
-    entry->flags = 0;
-    if (image->driver->map_opaque) {
-        entry->flags = ABI_MAP_DATA | ABI_MAP_PRESENT;
-        return;
+    *entry = (struct abi_map_entry){.start = start,
+                                    .length = found.length,
+                                    .depth = (uint16_t)found.depth,
+                                    .flags = (uint16_t)found.flags};
+    if (found.flags & ABI_MAP_OFFSET) {
+        entry->device = found.extent.device;
+        entry->offset = found.extent.device_off;
     }
-    if (extent->has_offset) {
-        entry->flags |= ABI_MAP_OFFSET;
-        entry->device = extent->device;
-        entry->offset = extent->device_off;
-    }
-    if (extent->compressed)
-        entry->flags |= ABI_MAP_COMPRESSED;
-    if (extent->kind == FMT_EXTENT_ZERO)
-        entry->flags |= ABI_MAP_ZERO | ABI_MAP_PRESENT;
-    else if (extent->kind != FMT_EXTENT_UNALLOCATED)
-        entry->flags |= ABI_MAP_DATA | ABI_MAP_PRESENT;
-}
-
-/* The entry at @start, of at most @length bytes: by the first image of the chain that knows. */
-static int entry_find(const struct map_job *job, uint64_t start, uint64_t length,
-                      struct abi_map_entry *entry)
-{
-    *entry = (struct abi_map_entry){.start = start};
-    for (struct fmt_image *image = job->image;; image = image->backing, entry->depth++) {
-        struct fmt_extent extent;
-        length = min_u64(length, image->facts.virtual_bytes - start);
-        int r = fmt_image_map(image, start, length, &extent);
-        if (r < 0)
-            return r;
-        entry_fill(image, &extent, entry);
-        if (entry->flags & (ABI_MAP_DATA | ABI_MAP_ZERO))
-            return holes_find(image, &extent, entry);
-        length = entry->length;
-        if (!image->backing) {
-            if (image->driver->supports_backing)
-                entry->flags |= ABI_MAP_ZERO;
-            return 0;
-        }
-        if (start >= image->backing->facts.virtual_bytes) {
-            entry->flags |= ABI_MAP_ZERO;
-            return 0;
-        }
-        *entry = (struct abi_map_entry){.start = start, .depth = entry->depth};
-    }
+    return r;
 }
 
 static bool joins(const struct abi_map_entry *a, const struct abi_map_entry *b)
@@ -135,6 +84,7 @@ int op_map(struct guest *g)
     uint64_t start = tree_get_u64(&g->job, root, "start", 0);
     uint64_t most = tree_get_u64(&g->job, root, "length", UINT64_MAX);
     struct map_job job = {.g = g};
+    struct fmt_image *image = NULL;
     struct guest_node node;
     struct tree_item item;
 
@@ -143,10 +93,11 @@ int op_map(struct guest *g)
     job.entry = fmt_alloc(&g->env, ENTRIES_MAX * sizeof(*job.entry));
     int r = job.entry ? node_read(g, &g->job, item.inside, &node) : -FMT_ENOMEM;
     if (r == 0)
-        r = guest_chain_open(g, &node, 0, &job.image);
+        r = guest_chain_open(g, &node, 0, &image);
     if (r < 0)
         return r;
-    uint64_t end = job.image->facts.virtual_bytes;
+    chain_init(&job.chain, image);
+    uint64_t end = image->facts.virtual_bytes;
     if (most < end && start < end - most)
         end = start + most;
     report_send(g, report_begin(g), ABI_RECORD_NOTE); /* the image is open */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* raw: bytes as they are, optionally a window (offset, size) of the device below. */
+#include "common/append.h"
 #include "common/newfile.h"
 
 struct raw_state {
@@ -98,6 +99,25 @@ static int raw_read(struct fmt_image *image, uint64_t offset, void *buffer, size
     return io_read(image->env, image->device, state->offset_bytes + offset, buffer, length);
 }
 
+static int raw_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
+                        struct fmt_extent *out)
+{
+    const struct raw_state *state = image->state;
+
+    *out = (struct fmt_extent){.kind = FMT_EXTENT_DATA,
+                               .length = length,
+                               .device = image->device,
+                               .device_off = state->offset_bytes + offset};
+    return 0;
+}
+
+static int raw_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
+                            bool may_unmap)
+{
+    const struct raw_state *state = image->state;
+    return io_zero(image->env, image->device, state->offset_bytes + offset, length, may_unmap);
+}
+
 const struct fmt_driver fmt_raw_driver = {
     .name = "raw",
     .probe = raw_probe,
@@ -106,5 +126,8 @@ const struct fmt_driver fmt_raw_driver = {
     .create = raw_create,
     .map = raw_map,
     .read = raw_read,
+    .allocate = raw_allocate,
+    .write = fmt_allocated_write,
+    .write_zeroes = raw_write_zeroes,
     .passes_facts = true,
 };

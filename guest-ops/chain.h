@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the ranges of an image's disk are, with its backing files: which image of the chain has
+ * them, where the bytes lie, what reads as zeroes.
+ */
+#ifndef GUEST_CHAIN_H
+#define GUEST_CHAIN_H
+
+#include "image.h"
+
+enum { CHAIN_RUNS_MAX = 64 };
+
+/* What the file system said last of a file's holes: asked for many runs at a time. */
+struct chain_holes {
+    uint32_t device;
+    uint64_t offset; /* of the first run */
+    struct fmt_run run[CHAIN_RUNS_MAX];
+    size_t count;
+};
+
+struct chain {
+    struct fmt_image *top;
+    struct chain_holes holes;
+};
+
+struct chain_extent {
+    uint64_t length;
+    unsigned flags;           /* ABI_MAP_* */
+    unsigned depth;           /* of the image below the top */
+    struct fmt_image *image;  /* that has it; the last one asked if none has */
+    struct fmt_extent extent; /* of that image; its length counts no more than ours */
+};
+
+void chain_init(struct chain *chain, struct fmt_image *top);
+
+/*
+ * The extent at @offset, of at most @length bytes of the top image's disk. With @top_only, the
+ * files behind the top image are not asked, but for their size: what lies behind their end is
+ * zeroes. Neither DATA nor ZERO in the flags: no image has it, and the format has no backing
+ * files that could. Returns 0 or a negative errno.
+ */
+int chain_extent_find(struct chain *chain, uint64_t offset, uint64_t length, bool top_only,
+                      struct chain_extent *out);
+
+/* Bytes of the chain, of any kind; all within the top image's disk. Returns 0 or a negative
+ * errno. */
+int chain_read(struct chain *chain, uint64_t offset, void *buffer, uint64_t length);
+
+/* Whether images may be read whose data lies in their backing files: as fmt_driver.backing_check
+ * of each. */
+int chain_check(const struct fmt_image *top);
+
+#endif
