@@ -23,7 +23,8 @@ struct guest {
     uint32_t posted;    /* requests whose completions nobody waits for yet */
     struct fmt_arena arena;
     struct fmt_error error;
-    struct fmt_env env; /* what drivers get: its io calls end in io.c */
+    struct fmt_env env;        /* what drivers get: its io calls end in io.c */
+    struct fmt_env *image_env; /* the same for images that are opened from now on */
     struct guest_device *device;
     uint32_t device_count; /* entries of it that are made */
     struct guest_layer *layers;
@@ -47,8 +48,8 @@ int ring_call(struct guest *g, const struct abi_request *request,
               struct abi_completion *completion);
 
 /* Send a request with the next doorbell, or when the vCPU is done. Its memory must stay as it is
- * until then. */
-void ring_post(struct guest *g, const struct abi_request *request);
+ * until then. @status, if not NULL, is set when the guest learns it. */
+void ring_post(struct guest *g, const struct abi_request *request, int *status);
 /* Wait for all that was posted. */
 void ring_flush(struct guest *g);
 
@@ -57,6 +58,8 @@ void ring_flush(struct guest *g);
 /* Fill g->env with io calls on the ring, and the table of the devices known at boot. Returns 0 or
  * -FMT_ENOMEM. */
 int guest_io_init(struct guest *g);
+/* Other vCPUs have changed devices: ask the host anew. */
+void guest_devices_forget(struct guest *g);
 /* Let an OPEN place the new device's facts and head in the window. */
 void guest_window_offer(struct guest *g, struct abi_request *request);
 /* It has: its head serves reads until the next one's is there. */
@@ -123,14 +126,23 @@ int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t fl
 /* Ask the host for the file that @name in @image means; the node to open for it. */
 int guest_reference(struct guest *g, const struct fmt_image *image, enum fmt_ref_kind kind,
                     struct fmt_bytes name, struct fmt_bytes format, struct guest_node *node);
+/* The same for a file of the new image, named by the user. */
+int guest_target_reference(struct guest *g, struct fmt_bytes name, struct guest_node *node);
 /* Open the node's image and, below it, its whole backing chain. */
 int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t flags,
                      struct fmt_image **image);
+
+/* ---- op-create.c ---- */
+
+/* Make the image that the members of the job at @position describe, of @virtual_bytes where they
+ * do not say. Sets *@device to its file. Returns 0 or a negative errno, recorded. */
+int guest_create(struct guest *g, size_t position, uint64_t virtual_bytes, uint32_t *device);
 
 /* ---- operations: one file each; 0 or a negative errno with g->error filled ---- */
 
 int op_info(struct guest *g);
 int op_create(struct guest *g);
 int op_map(struct guest *g);
+int op_convert(struct guest *g);
 
 #endif

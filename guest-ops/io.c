@@ -29,6 +29,12 @@ static struct guest_device *device_entry(struct guest *g, uint32_t device)
     return &g->device[device];
 }
 
+void guest_devices_forget(struct guest *g)
+{
+    for (uint32_t i = 0; i < g->device_count; i++)
+        g->device[i].known = false;
+}
+
 /* Facts of the device, asked for once. NULL: the host knows no such device. */
 static struct guest_device *device_known(struct guest *g, uint32_t device)
 {
@@ -350,6 +356,7 @@ int guest_io_init(struct guest *g)
 
     g->env =
         (struct fmt_env){.io = &guest_io_ops, .io_ctx = g, .arena = &g->arena, .error = &g->error};
+    g->image_env = &g->env;
     g->device = fmt_arena_buffer(&g->arena, ABI_DEVICES_MAX * sizeof(*g->device), 64);
     g->window = fmt_arena_buffer(&g->arena, sizeof(struct abi_device) + WINDOW_HEAD_BYTES, 64);
     if (!g->device || !g->window)

@@ -76,10 +76,9 @@ static int device_prepare(struct guest *g, const struct create_job *job)
                    false);
 }
 
-static int job_read(struct guest *g, struct create_job *job)
+static int job_read(struct guest *g, size_t root, struct create_job *job)
 {
     const struct tree *tree = &g->job;
-    size_t root = tree_root(tree);
     struct fmt_options *options = fmt_alloc(&g->env, sizeof(*options));
     struct tree_bytes format = tree_get_bytes(tree, root, "format");
     struct tree_bytes filename = tree_get_bytes(tree, root, "filename");
@@ -131,10 +130,29 @@ static int image_create(struct guest *g, const struct create_job *job)
     return r < 0 ? fmt_fail(&g->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : 0;
 }
 
+int guest_create(struct guest *g, size_t position, uint64_t virtual_bytes, uint32_t *device)
+{
+    struct create_job job = {0};
+    int r = job_read(g, position, &job);
+
+    if (r == 0 && !job.has_size)
+        job.create.virtual_bytes = virtual_bytes;
+    if (r == 0 && job.driver->create_check)
+        r = job.driver->create_check(&g->env, &job.create);
+    if (r == 0)
+        r = target_open(g, &job);
+    if (r == 0)
+        r = device_prepare(g, &job);
+    if (r == 0)
+        r = image_create(g, &job);
+    *device = job.create.device;
+    return r;
+}
+
 int op_create(struct guest *g)
 {
     struct create_job job = {0};
-    int r = job_read(g, &job);
+    int r = job_read(g, tree_root(&g->job), &job);
 
     if (r == 0)
         r = backing_open(g, &job);

@@ -25,7 +25,7 @@ static int layer_open(struct guest *g, const struct guest_node *node, size_t pos
 /* Somebody writes to the file: it may be read only by a driver that interprets nothing. */
 static int busy_check(struct guest *g, const struct guest_node *node, struct fmt_image_spec *spec)
 {
-    int r = fmt_probe(&g->env, spec->device, spec->filename, &spec->driver);
+    int r = fmt_probe(g->image_env, spec->device, spec->filename, &spec->driver);
 
     if (r < 0 || spec->driver->passes_facts)
         return r;
@@ -54,7 +54,7 @@ int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t fl
     if (r == 0 && node->busy.length)
         r = busy_check(g, node, &spec);
     if (r == 0)
-        r = fmt_image_open(&g->env, &spec, image);
+        r = fmt_image_open(g->image_env, &spec, image);
     if (r == 0 && node->fault.length)
         r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_NODE, FMT_STR(node->fault));
     return r;
@@ -77,27 +77,45 @@ static int reference_answer(struct guest *g, const struct tree_writer *w,
     return 0;
 }
 
-int guest_reference(struct guest *g, const struct fmt_image *image, enum fmt_ref_kind kind,
-                    struct fmt_bytes name, struct fmt_bytes format, struct guest_node *node)
+/* Send the reference in the making, and take the answer. */
+static int reference_send(struct guest *g, struct tree_writer *w, struct guest_node *node)
 {
     struct abi_completion done;
-    struct tree_writer *w = report_note_begin(g);
-
-    tree_put_u64(w, "kind", kind);
-    tree_put_u64(w, "device", image ? image->device : UINT32_MAX);
-    tree_put_bytes(w, "name", name.data, name.length);
-    if (format.length)
-        tree_put_bytes(w, "format", format.data, format.length);
     struct abi_request request = {.kind = ABI_REQ_OPEN,
                                   .addr = (uint64_t)(uintptr_t)w->data,
                                   .length = tree_finish(w),
                                   .offset = w->capacity};
+
     guest_window_offer(g, &request);
     int r = ring_call(g, &request, &done);
     if (r < 0)
         return fmt_fail(&g->env, -r, FMT_ERR_REFERENCE);
     guest_window_take(g, (uint32_t)done.value);
     return reference_answer(g, w, &done, node);
+}
+
+int guest_reference(struct guest *g, const struct fmt_image *image, enum fmt_ref_kind kind,
+                    struct fmt_bytes name, struct fmt_bytes format, struct guest_node *node)
+{
+    struct tree_writer *w = report_note_begin(g);
+
+    tree_put_u64(w, "kind", kind);
+    tree_put_u64(w, "device", image->device);
+    tree_put_bytes(w, "name", name.data, name.length);
+    if (format.length)
+        tree_put_bytes(w, "format", format.data, format.length);
+    return reference_send(g, w, node);
+}
+
+int guest_target_reference(struct guest *g, struct fmt_bytes name, struct guest_node *node)
+{
+    struct tree_writer *w = report_note_begin(g);
+
+    tree_put_u64(w, "kind", FMT_REF_TARGET);
+    tree_put_u64(w, "device", UINT32_MAX);
+    tree_put_bytes(w, "name", name.data, name.length);
+    tree_put_bool(w, "writable", true);
+    return reference_send(g, w, node);
 }
 
 int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t flags,
@@ -109,7 +127,7 @@ int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t fl
     int r;
 
     for (;;) {
-        r = guest_image_open(g, &next, flags, link);
+        r = guest_image_open(g, &next, depth ? flags & ~FMT_OPEN_WRITABLE : flags, link);
         if (r < 0 || !(*link)->facts.backing_present || next.no_backing)
             break;
         if (++depth > CHAIN_DEPTH_MAX) {

@@ -45,7 +45,7 @@ int report_send(struct guest *g, struct tree_writer *w, enum abi_record record)
 
     if (request.length == 0)
         return fmt_fail(&g->env, FMT_ENOMEM, FMT_ERR_IO, FMT_NUM(FMT_ENOMEM));
-    ring_post(g, &request); /* a host that does not like it ends the run */
+    ring_post(g, &request, NULL); /* a host that does not like it ends the run */
     return 0;
 }
 

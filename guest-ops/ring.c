@@ -2,6 +2,7 @@
 /* The guest's end of the ring. */
 #include "doorbell.h"
 
+/* Other cookies are addresses of statuses. */
 enum { COOKIE_POSTED = 1, COOKIE_CALLED = 2 };
 
 /* Produce a request; nobody is told yet. */
@@ -22,9 +23,21 @@ static struct abi_completion pop(struct guest *g)
     return g->ring->cq[g->completed++ % ABI_RING_ENTRIES];
 }
 
-void ring_post(struct guest *g, const struct abi_request *request)
+/* Take a completion, and tell whoever wants to know. */
+static struct abi_completion take(struct guest *g)
 {
-    push(g, request, COOKIE_POSTED);
+    struct abi_completion done = pop(g);
+
+    if (done.cookie != COOKIE_POSTED && done.cookie != COOKIE_CALLED)
+        *(int *)(uintptr_t)done.cookie = done.status;
+    return done;
+}
+
+void ring_post(struct guest *g, const struct abi_request *request, int *status)
+{
+    if (g->posted == ABI_RING_ENTRIES - 1) /* one is left for a call */
+        ring_flush(g);
+    push(g, request, status ? (uint64_t)(uintptr_t)status : COOKIE_POSTED);
     g->posted++;
 }
 
@@ -33,7 +46,7 @@ void ring_flush(struct guest *g)
     if (g->posted > 0)
         doorbell_ring(g, g->posted);
     for (; g->posted > 0; g->posted--)
-        pop(g);
+        take(g);
 }
 
 int ring_call(struct guest *g, const struct abi_request *request, struct abi_completion *completion)
@@ -43,7 +56,7 @@ int ring_call(struct guest *g, const struct abi_request *request, struct abi_com
     push(g, request, COOKIE_CALLED);
     doorbell_ring(g, g->posted + 1);
     for (uint32_t i = 0; i < g->posted + 1; i++) {
-        struct abi_completion next = pop(g);
+        struct abi_completion next = take(g);
         if (next.cookie == COOKIE_CALLED)
             done = next;
     }

@@ -6,9 +6,10 @@ static const struct {
     const char *name;
     int (*run)(struct guest *g);
 } operations[] = {
-    {"info",   op_info  },
-    {"create", op_create},
-    {"map",    op_map   },
+    {"info",    op_info   },
+    {"create",  op_create },
+    {"map",     op_map    },
+    {"convert", op_convert},
 };
 
 static int run_job(struct guest *g)

@@ -11,9 +11,10 @@ static const struct {
     int id;
     CommandRun *run;
 } commands[] = {
-    {COMMAND_CREATE, command_create},
-    {COMMAND_INFO,   command_info  },
-    {COMMAND_MAP,    command_map   },
+    {COMMAND_CONVERT, command_convert},
+    {COMMAND_CREATE,  command_create },
+    {COMMAND_INFO,    command_info   },
+    {COMMAND_MAP,     command_map    },
 };
 
 void report_flush(Report *report)

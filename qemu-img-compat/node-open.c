@@ -15,6 +15,7 @@
 typedef struct NodeOpen {
     Session *session;
     bool named_by_user;
+    bool writable;
 } NodeOpen;
 
 static Value *node_describe(const NodeOpen *run, const Value *node, GError **error);
@@ -70,6 +71,7 @@ static bool file_open(const NodeOpen *run, const Value *file, const Driver *driv
     FileOpen open = {.filename = value_dict_get_string(file, "filename"),
                      .driver = value_dict_get_string(file, "driver"),
                      .named_by_user = run->named_by_user,
+                     .writable = run->writable,
                      .direct = node_flag(file, "cache.direct"),
                      .no_flush = node_flag(file, "cache.no-flush"),
                      .force_share = unlocked,
@@ -272,7 +274,13 @@ static Value *node_describe(const NodeOpen *run, const Value *node, GError **err
 
 Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error)
 {
-    const NodeOpen run = {session, named_by_user};
+    const NodeOpen run = {.session = session, .named_by_user = named_by_user};
+    return node_describe(&run, node, error);
+}
+
+Value *session_target_open(Session *session, const Value *node, GError **error)
+{
+    const NodeOpen run = {.session = session, .named_by_user = true, .writable = true};
     return node_describe(&run, node, error);
 }
 
@@ -350,7 +358,7 @@ static bool backing_open(const NodeOpen *run, const struct tree *reference, uint
 bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
                           struct tree_writer *reply, int *status, GError **error)
 {
-    const NodeOpen run = {session, false};
+    const NodeOpen run = {.session = session};
 
     *status = -EINVAL;
     if (tree_get_u64(reference, tree_root(reference), "kind", 0) == REFERENCE_EXTENT)
@@ -361,7 +369,7 @@ bool session_backing_open(Session *session, const struct tree *reference, uint32
 bool session_named_backing_open(Session *session, const struct tree *reference, uint32_t *device,
                                 struct tree_writer *reply, int *status, GError **error)
 {
-    const NodeOpen run = {session, true};
+    const NodeOpen run = {.session = session, .named_by_user = true};
 
     *status = -EINVAL;
     return backing_open(&run, reference, device, reply, error);

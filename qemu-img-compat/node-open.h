@@ -12,6 +12,9 @@
  */
 Value *session_node_open(Session *session, const Value *node, bool named_by_user, GError **error);
 
+/* The same for an image that is to be written, which the user has named. */
+Value *session_target_open(Session *session, const Value *node, GError **error);
+
 /* The device number in such a description. */
 uint32_t session_description_device(const Value *description);
 

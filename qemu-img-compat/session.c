@@ -40,7 +40,8 @@ Session *session_new(const SessionOptions *options, GError **error)
     struct vmm_options vmm_options = {.memory_bytes = options->memory_bytes,
                                       .vcpus = options->vcpus,
                                       .time_limit_ms = options->time_limit_ms,
-                                      .wants_avx = options->wants_avx};
+                                      .wants_avx = options->wants_avx,
+                                      .bulk = options->bulk};
     Settings settings;
     int status = 0;
 

@@ -61,6 +61,7 @@ typedef struct SessionOptions {
     unsigned vcpus;
     unsigned time_limit_ms;
     bool wants_avx;
+    bool bulk; /* much data goes through the guest */
     bool force_share;
     bool no_data;           /* images' data will not be read (info): their files' locks are fewer */
     const Objects *objects; /* of --object, or NULL; must outlive the session */

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One vCPU's work: chunks claimed, read, placed and written. */
+#include <string.h>
+
+#include "copy.h"
+
+/* A stretch of a piece that is being read or written. */
+struct transfer {
+    struct fmt_image *image; /* CODED: whose code it is */
+    uint64_t piece_off;      /* where its piece begins, for messages */
+    uint64_t offset;         /* in the image */
+    uint64_t device_off;
+    uint32_t device;
+    uint32_t bytes;
+    uint8_t *data;
+    int status;
+};
+
+struct chunk {
+    uint64_t sequence;
+    unsigned pieces, reads, writes;
+    struct copy_piece piece[COPY_PIECES_MAX];
+    uint8_t *data[COPY_PIECES_MAX]; /* in the buffer */
+    uint64_t used;                  /* of the buffer */
+    uint8_t *buffer;
+    struct transfer read[COPY_EXTENTS_MAX];
+    struct transfer write[COPY_WRITES_MAX];
+};
+
+struct worker {
+    struct guest *g;
+    struct copy *copy;
+    struct chunk *chunk[2]; /* one is written while the other is read */
+    struct fmt_compressor compressor;
+};
+
+static void transfer_post(struct guest *g, struct transfer *transfer, enum abi_kind kind)
+{
+    const struct abi_request request = {.kind = (uint16_t)kind,
+                                        .device = transfer->device,
+                                        .offset = transfer->device_off,
+                                        .length = transfer->bytes,
+                                        .addr = (uint64_t)(uintptr_t)transfer->data};
+
+    ring_post(g, &request, &transfer->status);
+}
+
+/* Wait for all that is under way; what has failed is told. */
+static void settle(struct worker *w)
+{
+    ring_flush(w->g);
+    for (unsigned i = 0; i < 2; i++) {
+        struct chunk *chunk = w->chunk[i];
+        for (unsigned n = 0; n < chunk->writes; n++) {
+            if (chunk->write[n].status < 0)
+                copy_fail(w->copy, COPY_STAGE_WRITE, chunk->write[n].piece_off,
+                          chunk->write[n].status);
+        }
+        chunk->writes = 0;
+    }
+}
+
+/* ---- reading ---- */
+
+/* Read what is salvageable, sector by sector. */
+static void piece_salvage(struct worker *w, const struct copy_piece *piece, uint8_t *data)
+{
+    struct copy *copy = w->copy;
+
+    for (uint64_t n = 0; n < piece->bytes; n += FMT_SECTOR_BYTES) {
+        uint64_t offset = piece->offset + n;
+        struct copy_source *source = copy_source_at(copy, &offset);
+        int r = chain_read(&source->chain, offset, data + n, FMT_SECTOR_BYTES);
+        if (r == 0)
+            continue;
+        fmt_error_clear(copy->source_env->error);
+        if (!copy->how.quiet)
+            fmt_message(copy->source_env, FMT_MESSAGE_WARNING, FMT_ERR_CONVERT_SALVAGE,
+                        FMT_NUM(offset), FMT_NUM(-r));
+        memset(data + n, 0, FMT_SECTOR_BYTES);
+    }
+}
+
+/* Wait for what is being read. With the sources' lock held. */
+static void reads_flush(struct worker *w, struct chunk *chunk)
+{
+    struct copy *copy = w->copy;
+
+    settle(w);
+    for (unsigned i = 0; i < chunk->reads; i++) {
+        const struct transfer *read = &chunk->read[i];
+        if (read->status == 0)
+            continue;
+        if (!copy->how.salvage) {
+            copy_fail(copy, COPY_STAGE_READ, read->piece_off, read->status);
+            break;
+        }
+        const struct copy_piece lost = {read->piece_off + read->offset, read->bytes, COPY_DATA};
+        piece_salvage(w, &lost, read->data);
+    }
+    chunk->reads = 0;
+}
+
+/* The same without the lock, which is needed only if something is to be salvaged. */
+static void reads_finish(struct worker *w, struct chunk *chunk)
+{
+    struct copy *copy = w->copy;
+    bool good = true;
+
+    settle(w);
+    for (unsigned i = 0; i < chunk->reads; i++)
+        good &= chunk->read[i].status == 0;
+    if (good)
+        return;
+    copy_lock(&copy->source_lock);
+    copy->source_env->io_ctx = w->g;
+    reads_flush(w, chunk);
+    copy_unlock(&copy->source_lock);
+}
+
+/* One extent of a piece: at once, or with others by one doorbell. */
+static int extent_read(struct worker *w, struct chunk *chunk, const struct copy_piece *piece,
+                       const struct chain_extent *found, uint64_t offset, uint8_t *to)
+{
+    const struct fmt_extent *extent = &found->extent;
+
+    if (extent->kind == FMT_EXTENT_CODED)
+        return fmt_image_read(found->image, offset, to, found->length);
+    if (extent->kind != FMT_EXTENT_DATA) {
+        memset(to, 0, found->length);
+        return 0;
+    }
+    if (extent->device >= LAYER_DEVICE_FIRST)
+        return io_read(found->image->env, extent->device, extent->device_off, to, found->length);
+    if (chunk->reads == COPY_EXTENTS_MAX)
+        reads_flush(w, chunk);
+    chunk->read[chunk->reads++] =
+        (struct transfer){.piece_off = piece->offset,
+                          .offset = (uint64_t)(to - chunk->data[chunk->pieces]),
+                          .device = extent->device,
+                          .device_off = extent->device_off,
+                          .bytes = (uint32_t)found->length,
+                          .data = to};
+    transfer_post(w->g, &chunk->read[chunk->reads - 1], ABI_REQ_READ);
+    return 0;
+}
+
+/* Bytes of one source. */
+static int source_read(struct worker *w, struct chunk *chunk, const struct copy_piece *piece,
+                       struct copy_source *source, uint64_t offset, uint8_t *to, uint64_t bytes)
+{
+    uint64_t size = source->chain.top->facts.virtual_bytes;
+
+    while (bytes > 0 && offset < size) {
+        struct chain_extent found;
+        int r =
+            chain_extent_find(&source->chain, offset, min_u64(bytes, size - offset), false, &found);
+        if (r == 0)
+            r = extent_read(w, chunk, piece, &found, offset, to);
+        if (r < 0)
+            return r;
+        to += found.length;
+        offset += found.length;
+        bytes -= found.length;
+    }
+    memset(to, 0, bytes); /* of the last sector, behind the disk's end */
+    return 0;
+}
+
+static void piece_read(struct worker *w, struct chunk *chunk, const struct copy_piece *piece)
+{
+    struct copy *copy = w->copy;
+    uint8_t *data = chunk->data[chunk->pieces];
+
+    for (uint64_t n, done = 0; done < piece->bytes; done += n) {
+        uint64_t offset = piece->offset + done;
+        struct copy_source *source = copy_source_at(copy, &offset);
+        n = min_u64(piece->bytes - done, source->bytes - offset);
+        int r = source_read(w, chunk, piece, source, offset, data + done, n);
+        if (r == 0)
+            continue;
+        fmt_error_clear(copy->source_env->error);
+        if (!copy->how.salvage) {
+            copy_fail(copy, COPY_STAGE_READ, piece->offset, r);
+            return;
+        }
+        reads_flush(w, chunk);
+        piece_salvage(w, piece, data);
+        return;
+    }
+}
+
+/* Tell how far it is, as often as that may be shown. */
+static void progress_tell(struct worker *w, uint64_t bytes)
+{
+    struct copy *copy = w->copy;
+
+    copy->data_done += bytes;
+    if (100 * (copy->data_done - copy->data_shown) <= copy->data_bytes)
+        return;
+    copy->data_shown = copy->data_done;
+    const struct abi_request request = {
+        .kind = ABI_REQ_PROGRESS, .offset = copy->data_done, .length = copy->data_bytes};
+    ring_post(w->g, &request, NULL);
+}
+
+/* Take the next pieces, as many as fit, and begin to read them. False: there are none. */
+static bool chunk_claim(struct worker *w, struct chunk *chunk)
+{
+    struct copy *copy = w->copy;
+    struct copy_piece piece;
+
+    chunk->pieces = chunk->reads = 0;
+    chunk->used = 0;
+    copy_lock(&copy->source_lock);
+    copy->source_env->io_ctx = w->g;
+    while (!copy->failed && copy->at < copy->how.total_bytes && chunk->pieces < COPY_PIECES_MAX) {
+        int r = copy_piece_find(copy, &piece);
+        if (r < 0) {
+            copy_fail(copy, COPY_STAGE_STATUS, copy->at, r);
+            break;
+        }
+        if (piece.status == COPY_DATA && piece.bytes > COPY_BUFFER_BYTES - chunk->used)
+            break;
+        chunk->piece[chunk->pieces] = piece;
+        chunk->data[chunk->pieces] = chunk->buffer + chunk->used;
+        if (piece.status == COPY_DATA) {
+            piece_read(w, chunk, &piece);
+            chunk->used += piece.bytes;
+            progress_tell(w, piece.bytes);
+        }
+        chunk->pieces++;
+        copy->at += piece.bytes;
+    }
+    chunk->sequence = copy->sequence;
+    copy->sequence += chunk->pieces > 0;
+    copy_unlock(&copy->source_lock);
+    return chunk->pieces > 0;
+}
+
+/* ---- writing ---- */
+
+/* Let the bytes of a transfer go. */
+static void write_begin(struct worker *w, struct transfer *write)
+{
+    if (write->image)
+        write->image->driver->encrypt(write->image, write->offset, write->device_off, write->data,
+                                      write->bytes);
+    transfer_post(w->g, write, ABI_REQ_WRITE);
+}
+
+/* The chunk has more stretches than fit: let those that are known go before its turn is over. */
+static void writes_make_room(struct worker *w, struct chunk *chunk)
+{
+    if (chunk->writes < COPY_WRITES_MAX)
+        return;
+    for (unsigned i = 0; i < chunk->writes; i++)
+        write_begin(w, &chunk->write[i]);
+    settle(w);
+}
+
+/* Find places for data, where the target gives any. */
+static int data_place(struct worker *w, struct chunk *chunk, const struct copy_piece *piece,
+                      uint64_t offset, uint8_t *data, uint64_t bytes)
+{
+    struct fmt_image *target = w->copy->how.target;
+
+    if (!target->driver->allocate)
+        return fmt_image_write(target, offset, data, bytes);
+    for (uint64_t n; bytes > 0; offset += n, data += n, bytes -= n) {
+        struct fmt_extent extent;
+        int r = fmt_image_allocate(target, offset, bytes, &extent);
+        if (r < 0)
+            return r;
+        n = extent.length;
+        writes_make_room(w, chunk);
+        chunk->write[chunk->writes++] =
+            (struct transfer){.image = extent.kind == FMT_EXTENT_CODED ? target : NULL,
+                              .piece_off = piece->offset,
+                              .offset = offset,
+                              .device = extent.device,
+                              .device_off = extent.device_off,
+                              .bytes = (uint32_t)n,
+                              .data = data};
+    }
+    return 0;
+}
+
+static int piece_place(struct worker *w, struct chunk *chunk, const struct copy_piece *piece,
+                       uint8_t *data)
+{
+    const struct copy_how *how = &w->copy->how;
+    uint64_t done = 0, n;
+    int r = 0;
+
+    if (piece->status == COPY_BACKING)
+        return 0;
+    for (; r == 0 && done < piece->bytes; done += n) {
+        bool is_data = false;
+        n = piece->bytes;
+        if (piece->status == COPY_DATA && how->compressed)
+            is_data = how->sparse.least_bytes == 0 || !sparse_is_zero(data, n);
+        else if (piece->status == COPY_DATA)
+            is_data = sparse_data_find(&how->sparse, data + done, piece->bytes - done,
+                                       piece->offset + done, &n);
+        if (is_data && how->compressed)
+            r = fmt_image_write_compressed(how->target, piece->offset, data, n);
+        else if (is_data)
+            r = data_place(w, chunk, piece, piece->offset + done, data + done, n);
+        else if (!how->zero_init)
+            r = fmt_image_write_zeroes(how->target, piece->offset + done, n, true);
+    }
+    return r;
+}
+
+/* Have the target to oneself, in turn if that matters. False: something has failed meanwhile. */
+static bool target_take(struct worker *w, const struct chunk *chunk)
+{
+    struct copy *copy = w->copy;
+
+    while (copy->how.in_order &&
+           __atomic_load_n(&copy->turn, __ATOMIC_ACQUIRE) != chunk->sequence) {
+        if (__atomic_load_n(&copy->failed, __ATOMIC_ACQUIRE))
+            return false;
+        __builtin_ia32_pause();
+    }
+    copy_lock(&copy->target_lock);
+    copy->target_env->io_ctx = w->g;
+    if (copy->holder && copy->holder != w->g)
+        guest_devices_forget(w->g); /* sizes have changed behind this vCPU's back */
+    copy->holder = w->g;
+    return true;
+}
+
+static void chunk_place(struct worker *w, struct chunk *chunk)
+{
+    struct copy *copy = w->copy;
+
+    if (!target_take(w, chunk))
+        return;
+    for (unsigned i = 0; i < chunk->pieces && !copy->failed; i++) {
+        const struct copy_piece *piece = &chunk->piece[i];
+        int r = piece_place(w, chunk, piece, chunk->data[i]);
+        if (r < 0)
+            copy_fail(copy, COPY_STAGE_WRITE, piece->offset, r);
+    }
+    copy_unlock(&copy->target_lock);
+    __atomic_store_n(&copy->turn, chunk->sequence + 1, __ATOMIC_RELEASE);
+    for (unsigned i = 0; i < chunk->writes && !copy->failed; i++)
+        write_begin(w, &chunk->write[i]);
+}
+
+void copy_work(struct guest *g, struct copy *copy)
+{
+    struct worker w = {.g = g, .copy = copy};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct chunk *chunk = fmt_arena_alloc(&g->arena, sizeof(*chunk));
+        w.chunk[i] = chunk;
+        if (chunk)
+            chunk->buffer = fmt_arena_buffer(&g->arena, COPY_BUFFER_BYTES, ABI_PAGE_BYTES);
+        if (!chunk || !chunk->buffer) {
+            copy_fail(copy, COPY_STAGE_READ, 0, -FMT_ENOMEM);
+            return;
+        }
+    }
+    for (unsigned i = 0; chunk_claim(&w, w.chunk[i]); i ^= 1) {
+        reads_finish(&w, w.chunk[i]);
+        if (copy->failed)
+            break;
+        chunk_place(&w, w.chunk[i]);
+    }
+    settle(&w);
+}

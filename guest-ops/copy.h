@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Copying disks into an image: convert and dd.
+ *
+ * The work is cut into pieces as the reference cuts it, since where data lands in the target
+ * follows from them; pieces are gathered in chunks of a buffer's length. Each vCPU takes the next
+ * chunk, reads it, and, when its turn has come, gives it a place in the target; the bytes are
+ * written while the next chunk is read. Sources and target have an env each: who holds their lock
+ * lends them its ring.
+ */
+#ifndef GUEST_COPY_H
+#define GUEST_COPY_H
+
+#include "chain.h"
+#include "guest.h"
+#include "sparse.h"
+
+enum {
+    COPY_SOURCES_MAX = 1024,
+    COPY_BUFFER_BYTES = 2 << 20, /* the longest piece of data, and the reference's */
+    COPY_PIECES_MAX = 128,       /* of a chunk */
+    COPY_EXTENTS_MAX = 128,      /* of a chunk, read at once */
+    COPY_WRITES_MAX = 160,       /* of a chunk, written at once: with the reads less than a ring */
+};
+
+enum copy_status {
+    COPY_DATA,
+    COPY_ZERO,    /* reads as zeroes */
+    COPY_BACKING, /* the target's backing file has it */
+};
+
+struct copy_source {
+    struct chain chain;
+    uint64_t bytes;       /* of the disk, in whole sectors */
+    uint64_t align_bytes; /* pieces end at multiples of it, if they can */
+};
+
+/* What is to be done; does not change once the copying has begun. */
+struct copy_how {
+    struct copy_source *source;
+    size_t sources;
+    struct fmt_image *target;
+    uint64_t total_bytes;
+    struct sparse sparse;
+    bool compressed;
+    uint64_t cluster_bytes; /* of a compressed target */
+    uint64_t backing_bytes; /* of the target's backing file; UINT64_MAX: none, or not known */
+    bool zero_init;         /* what is not written reads as zeroes */
+    bool top_only;          /* the target has the sources' backing files, too */
+    bool all_data;          /* nothing is known to be zeroes (dd) */
+    bool in_order;          /* places depend on the order of writing */
+    bool salvage;
+    bool quiet;
+};
+
+struct copy_piece {
+    uint64_t offset;
+    uint64_t bytes;
+    enum copy_status status;
+};
+
+/* What goes wrong first. */
+enum copy_stage { COPY_STAGE_STATUS, COPY_STAGE_READ, COPY_STAGE_WRITE };
+
+/* Shared by all vCPUs. */
+struct copy {
+    struct copy_how how;
+    struct fmt_env *source_env, *target_env;
+    /* Under the lock "source": the plan, and the sources themselves. */
+    uint32_t source_lock;
+    uint64_t at;         /* where the next piece begins */
+    uint64_t status_end; /* up to here the status is known */
+    enum copy_status status;
+    uint64_t sequence; /* of the next chunk */
+    uint64_t data_bytes, data_done, data_shown;
+    /* Under the lock "target", or in turn. */
+    uint32_t target_lock;
+    uint64_t turn;
+    const struct guest *holder; /* who had the target last */
+    /* The first failure. */
+    uint32_t failed;
+    enum copy_stage stage;
+    uint64_t offset;
+    int code;
+    uint32_t working; /* vCPUs that have not finished */
+};
+
+/* copy-plan.c: the next piece from copy->at, without moving on. Returns 0 or a negative errno. */
+int copy_piece_find(struct copy *copy, struct copy_piece *piece);
+/* The source that has @offset, which becomes an offset in it. */
+struct copy_source *copy_source_at(const struct copy *copy, uint64_t *offset);
+/* Go through all pieces once: how much data there is. Returns 0 or a negative errno, recorded. */
+int copy_plan(struct copy *copy);
+
+/* copy-chunk.c: this vCPU's share of the work, until there is no more, or something fails. */
+void copy_work(struct guest *g, struct copy *copy);
+
+/* copy.c: who does what. */
+void copy_lock(uint32_t *lock);
+void copy_unlock(uint32_t *lock);
+void copy_fail(struct copy *copy, enum copy_stage stage, uint64_t offset, int code);
+/* On vCPU 0: do it all, with whatever vCPUs there are. Returns 0 or a negative errno, recorded. */
+int copy_run(struct guest *g, struct copy *copy);
+/* On the others: wait for vCPU 0 to begin, and help. */
+void copy_help(struct guest *g);
+/* On vCPU 0: there is nothing to help with. */
+void copy_dismiss(struct guest *g);
+
+#endif

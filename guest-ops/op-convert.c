@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * convert, dd: disks copied into a new image, or one that is there.
+ *
+ * The order is the reference's: all sources are opened, then the target is made, opened and
+ * written. Between them the host looks whether what it was told is to be done at all.
+ */
+#include <string.h>
+
+#include "copy.h"
+
+/* Memory set aside for what the drivers of the sources and of the target take while they work. */
+enum { ARENA_SHARE = 4 };
+
+struct convert {
+    struct guest *g;
+    size_t root; /* of the job */
+    struct copy copy;
+    struct fmt_env env[2]; /* of the sources, of the target */
+    struct fmt_error error[2];
+    struct fmt_arena arena[2];
+};
+
+static int envs_make(struct convert *c)
+{
+    struct guest *g = c->g;
+    uint64_t share = g->arena.size_bytes / ARENA_SHARE;
+
+    for (unsigned i = 0; i < 2; i++) {
+        void *memory = fmt_arena_buffer(&g->arena, share, ABI_PAGE_BYTES);
+        if (!memory)
+            return fmt_fail(&g->env, FMT_ENOMEM, FMT_ERR_NOMEM);
+        c->arena[i] = (struct fmt_arena){memory, share, 0};
+        c->env[i] = g->env;
+        c->env[i].arena = &c->arena[i];
+    }
+    c->copy.source_env = &c->env[0];
+    c->copy.target_env = &c->env[1];
+    return 0;
+}
+
+static struct fmt_bytes job_bytes(const struct convert *c, size_t at, const char *key)
+{
+    struct tree_bytes found = tree_get_bytes(&c->g->job, at, key);
+    return (struct fmt_bytes){found.data, found.length};
+}
+
+static bool job_flag(const struct convert *c, const char *key)
+{
+    return tree_get_bool(&c->g->job, c->root, key, false);
+}
+
+/* ---- sources ---- */
+
+static int source_open(struct convert *c, size_t at, struct copy_source *source)
+{
+    struct guest *g = c->g;
+    struct fmt_bytes failure = job_bytes(c, at, "failure");
+    struct fmt_image *image = NULL;
+    struct guest_node node;
+    struct tree_item item;
+    int r;
+
+    if (failure.length) /* the host could not even open the file */
+        r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_NODE, FMT_STR(failure));
+    else if (!tree_find(&g->job, at, "image", &item) || item.type != TREE_DICT)
+        return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
+    else if ((r = node_read(g, &g->job, item.inside, &node)) == 0)
+        r = guest_chain_open(g, &node, 0, &image);
+    if (r < 0)
+        return fmt_fail(&g->env, -r, FMT_ERR_COULD_NOT_OPEN, FMT_STR(job_bytes(c, at, "name")));
+    chain_init(&source->chain, image);
+    source->bytes = round_up_u64(image->facts.virtual_bytes, FMT_SECTOR_BYTES);
+    source->align_bytes = image->facts.cluster_bytes > FMT_SECTOR_BYTES
+                              ? image->facts.cluster_bytes / FMT_SECTOR_BYTES * FMT_SECTOR_BYTES
+                              : FMT_SECTOR_BYTES;
+    return 0;
+}
+
+static int sources_open(struct convert *c)
+{
+    struct copy_how *how = &c->copy.how;
+    struct guest *g = c->g;
+    struct tree_item list, item;
+
+    if (!tree_find(&g->job, c->root, "sources", &list) || list.type != TREE_LIST)
+        return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
+    for (size_t at = list.inside; tree_next(&g->job, &at, &item);)
+        how->sources++;
+    if (how->sources < 1 || how->sources > COPY_SOURCES_MAX)
+        return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
+    how->source = fmt_alloc(&g->env, how->sources * sizeof(*how->source));
+    if (!how->source)
+        return -FMT_ENOMEM;
+    g->image_env = c->copy.source_env;
+    struct copy_source *source = how->source;
+    for (size_t at = list.inside; tree_next(&g->job, &at, &item); source++) {
+        int r = source_open(c, item.inside, source);
+        if (r < 0)
+            return r;
+        if (source->bytes > INT64_MAX - how->total_bytes)
+            return fmt_fail(&g->env, FMT_EFBIG, FMT_ERR_IO, FMT_NUM(FMT_EFBIG));
+        how->total_bytes += source->bytes;
+    }
+    g->image_env = &g->env;
+    return 0;
+}
+
+/* The host may end the job here. */
+static int stage_tell(struct convert *c, bool created)
+{
+    struct tree_writer *w = report_begin(c->g);
+
+    tree_put_bool(w, "created", created);
+    int r = report_send(c->g, w, ABI_RECORD_NOTE);
+    ring_flush(c->g);
+    return r;
+}
+
+/* ---- target ---- */
+
+static int target_make(struct convert *c)
+{
+    struct guest *g = c->g;
+    struct tree_item item;
+    uint32_t device;
+
+    if (!tree_find(&g->job, c->root, "create", &item) || item.type != TREE_DICT)
+        return 0;
+    int r = guest_create(g, item.inside, c->copy.how.total_bytes, &device);
+    if (r < 0)
+        return fmt_fail(&g->env, -r, FMT_ERR_CONVERT_CREATE,
+                        FMT_STR(job_bytes(c, c->root, "target")),
+                        FMT_STR(job_bytes(c, c->root, "target-format")));
+    return g->env.io->close(g->env.io_ctx, device);
+}
+
+static int target_open(struct convert *c)
+{
+    struct guest *g = c->g;
+    struct fmt_bytes name = job_bytes(c, c->root, "target");
+    bool is_new = tree_find(&g->job, c->root, "create", &(struct tree_item){0});
+    struct guest_node node;
+
+    g->image_env = c->copy.target_env;
+    int r = guest_target_reference(g, name, &node);
+    if (r == 0)
+        r = guest_chain_open(g, &node, FMT_OPEN_WRITABLE | (is_new ? FMT_OPEN_NEW : 0),
+                             &c->copy.how.target);
+    g->image_env = &g->env;
+    return r < 0 ? fmt_fail(&g->env, -r, FMT_ERR_COULD_NOT_OPEN, FMT_STR(name)) : 0;
+}
+
+/* Whether a new image reads as zeroes: what has a place already must lie in a new file, as it is.
+ */
+static bool target_reads_zero(const struct fmt_image *target)
+{
+    struct fmt_extent extent = {.kind = FMT_EXTENT_UNALLOCATED};
+    struct fmt_device facts;
+
+    if (target->backing || target->facts.backing_present || !target->driver->map)
+        return false;
+    if (target->facts.virtual_bytes == 0)
+        return true;
+    if (fmt_image_map((struct fmt_image *)target, 0, 1, &extent) < 0)
+        return false;
+    if (extent.kind == FMT_EXTENT_UNALLOCATED)
+        return true;
+    if (extent.kind == FMT_EXTENT_ZERO && strcmp(target->driver->name, "raw") != 0)
+        return true;
+    if (extent.kind == FMT_EXTENT_CODED)
+        return false;
+    return io_facts(target->env, extent.device, &facts) == 0 && facts.zero_init;
+}
+
+static int how_fill(struct convert *c)
+{
+    const struct tree *job = &c->g->job;
+    struct copy_how *how = &c->copy.how;
+    const struct fmt_image *target = how->target;
+    uint64_t size = round_up_u64(target->facts.virtual_bytes, FMT_SECTOR_BYTES);
+    bool is_new = tree_find(job, c->root, "create", &(struct tree_item){0});
+    uint64_t sparse = tree_get_u64(job, c->root, "sparse-bytes", 0);
+
+    how->compressed = job_flag(c, "compressed");
+    how->salvage = job_flag(c, "salvage");
+    how->quiet = job_flag(c, "quiet");
+    how->all_data = job_flag(c, "all-data");
+    how->top_only = job_flag(c, "has-backing");
+    how->in_order = strcmp(target->driver->name, "raw") != 0;
+    how->sparse = (struct sparse){sparse, FMT_SECTOR_BYTES};
+    while (how->sparse.align_bytes * 2 <= sparse)
+        how->sparse.align_bytes *= 2;
+    if (how->compressed && !target->driver->write_compressed)
+        return fmt_fail(&c->g->env, FMT_ENOTSUP, FMT_ERR_CONVERT_COMPRESSION);
+    if (!is_new && size < how->total_bytes)
+        return fmt_fail(&c->g->env, FMT_EINVAL, FMT_ERR_CONVERT_SMALLER);
+    how->backing_bytes = UINT64_MAX;
+    if (is_new && how->top_only && target->backing)
+        how->backing_bytes = round_up_u64(target->backing->facts.virtual_bytes, FMT_SECTOR_BYTES);
+    how->compressed |= target->facts.compressed;
+    how->cluster_bytes = target->facts.cluster_bytes;
+    if (how->compressed && (how->cluster_bytes == 0 || how->cluster_bytes > COPY_BUFFER_BYTES))
+        return fmt_fail(&c->g->env, FMT_EINVAL, FMT_ERR_CONVERT_CLUSTER);
+    how->zero_init = job_flag(c, "target-is-zero") ||
+                     (is_new && sparse > 0 && !how->top_only && target_reads_zero(target));
+    return 0;
+}
+
+/* Everything is where it belongs; a new image is whole from now on. */
+static int target_finish(struct convert *c)
+{
+    struct fmt_image *target = c->copy.how.target;
+    int r = fmt_image_finish(target);
+
+    if (r == 0)
+        r = io_flush(target->env, target->device);
+    if (r == 0)
+        return 0;
+    fmt_error_clear(&c->g->error);
+    return fmt_fail(&c->g->env, -r, FMT_ERR_IO, FMT_NUM(-r));
+}
+
+static int convert(struct convert *c)
+{
+    int r = envs_make(c);
+
+    if (r == 0)
+        r = sources_open(c);
+    if (r == 0)
+        r = stage_tell(c, false);
+    if (r == 0)
+        r = target_make(c);
+    if (r == 0)
+        r = stage_tell(c, true);
+    if (r == 0)
+        r = target_open(c);
+    if (r == 0)
+        r = how_fill(c);
+    /* From here on each has an error of its own, since several vCPUs may fail at once. */
+    for (unsigned i = 0; i < 2; i++)
+        c->env[i].error = r == 0 ? &c->error[i] : c->env[i].error;
+    if (r == 0 && (r = copy_plan(&c->copy)) < 0)
+        c->g->error = c->error[0];
+    if (r == 0)
+        r = copy_run(c->g, &c->copy);
+    if (r == 0 || (c->copy.how.target && !(c->copy.how.target->flags & FMT_OPEN_NEW))) {
+        int end = c->copy.how.target ? target_finish(c) : 0;
+        r = r < 0 ? r : end;
+    }
+    return r;
+}
+
+int op_convert(struct guest *g)
+{
+    if (g->vcpu > 0) {
+        copy_help(g);
+        return 0;
+    }
+    struct convert *c = fmt_alloc(&g->env, sizeof(*c));
+    if (!c)
+        return -FMT_ENOMEM;
+    c->g = g;
+    c->root = tree_root(&g->job);
+    int r = convert(c);
+    copy_dismiss(g);
+    return r;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The progress of long commands; see copy-progress.h. */
+#include "copy-progress.h"
+
+#include <signal.h>
+
+/* The least change that is shown, in percent. */
+static const float step_percent = 1;
+
+static volatile sig_atomic_t asked;
+
+static void on_signal(int number)
+{
+    (void)number;
+    asked = 1;
+}
+
+static void show(CopyProgress *progress)
+{
+    if (progress->is_shown) {
+        g_string_append_printf(progress->report->out, "    (%3.2f/100%%)\r", progress->current);
+        report_flush(progress->report);
+    } else if (asked) {
+        g_string_append_printf(progress->report->err, "    (%3.2f/100%%)\n", progress->current);
+        report_flush(progress->report);
+        asked = 0;
+    }
+}
+
+static void percent_set(CopyProgress *progress, float percent)
+{
+    bool begins_or_ends = percent <= 0 || percent >= 100;
+
+    progress->current = percent < 100 ? percent : 100;
+    if (!begins_or_ends && percent <= progress->shown + step_percent)
+        return;
+    progress->shown = progress->current;
+    show(progress);
+}
+
+void copy_progress_begin(CopyProgress *progress, Report *report, bool is_shown)
+{
+    *progress = (CopyProgress){.report = report, .is_shown = is_shown};
+    if (!is_shown)
+        signal(SIGUSR1, on_signal);
+    percent_set(progress, 0);
+}
+
+void copy_progress_set(CopyProgress *progress, uint64_t done, uint64_t total)
+{
+    if (total > 0 && done <= total)
+        percent_set(progress, (float)(100.0 * (double)done / (double)total));
+}
+
+void copy_progress_end(CopyProgress *progress, bool complete)
+{
+    if (complete)
+        percent_set(progress, 100);
+    if (progress->is_shown)
+        g_string_append_c(progress->report->out, '\n');
+}
