@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "copy.h"
+#include "reads.h"
 
-/* A stretch of a piece that is being read or written. */
-struct transfer {
+/* A stretch of a piece that is being written. */
+struct write {
     struct fmt_image *image; /* CODED: whose code it is */
     uint64_t piece_off;      /* where its piece begins, for messages */
     uint64_t offset;         /* in the image */
@@ -18,13 +19,13 @@ struct transfer {
 
 struct chunk {
     uint64_t sequence;
-    unsigned pieces, reads, writes;
+    unsigned pieces, writes;
     struct copy_piece piece[COPY_PIECES_MAX];
     uint8_t *data[COPY_PIECES_MAX]; /* in the buffer */
     uint64_t used;                  /* of the buffer */
     uint8_t *buffer;
-    struct transfer read[COPY_EXTENTS_MAX];
-    struct transfer write[COPY_WRITES_MAX];
+    struct reads reads;
+    struct write write[COPY_WRITES_MAX];
 };
 
 struct worker {
@@ -34,21 +35,9 @@ struct worker {
     struct fmt_compressor compressor;
 };
 
-static void transfer_post(struct guest *g, struct transfer *transfer, enum abi_kind kind)
+/* What was being written, and is not any more: tell what has failed. */
+static void writes_check(struct worker *w)
 {
-    const struct abi_request request = {.kind = (uint16_t)kind,
-                                        .device = transfer->device,
-                                        .offset = transfer->device_off,
-                                        .length = transfer->bytes,
-                                        .addr = (uint64_t)(uintptr_t)transfer->data};
-
-    ring_post(g, &request, &transfer->status);
-}
-
-/* Wait for all that is under way; what has failed is told. */
-static void settle(struct worker *w)
-{
-    ring_flush(w->g);
     for (unsigned i = 0; i < 2; i++) {
         struct chunk *chunk = w->chunk[i];
         for (unsigned n = 0; n < chunk->writes; n++) {
@@ -81,90 +70,37 @@ static void piece_salvage(struct worker *w, const struct copy_piece *piece, uint
     }
 }
 
-/* Wait for what is being read. With the sources' lock held. */
-static void reads_flush(struct worker *w, struct chunk *chunk)
+/* What could not be read. With the sources' lock held. */
+static void reads_judge(struct worker *w, struct chunk *chunk)
 {
     struct copy *copy = w->copy;
 
-    settle(w);
-    for (unsigned i = 0; i < chunk->reads; i++) {
-        const struct transfer *read = &chunk->read[i];
-        if (read->status == 0)
-            continue;
-        if (!copy->how.salvage) {
-            copy_fail(copy, COPY_STAGE_READ, read->piece_off, read->status);
-            break;
-        }
-        const struct copy_piece lost = {read->piece_off + read->offset, read->bytes, COPY_DATA};
-        piece_salvage(w, &lost, read->data);
+    for (unsigned i = 0; i < chunk->reads.count; i++) {
+        const struct read *read = &chunk->reads.read[i];
+        unsigned piece = (unsigned)read->tag;
+        uint64_t inside = (uint64_t)(read->to - chunk->data[piece]);
+        const struct copy_piece lost = {chunk->piece[piece].offset + inside, read->bytes,
+                                        COPY_DATA};
+        if (!copy->how.salvage)
+            copy_fail(copy, COPY_STAGE_READ, chunk->piece[piece].offset, read->status);
+        else
+            piece_salvage(w, &lost, read->to);
     }
-    chunk->reads = 0;
 }
 
-/* The same without the lock, which is needed only if something is to be salvaged. */
-static void reads_finish(struct worker *w, struct chunk *chunk)
+/* Wait for what is being read; the last chunk is written then, too. */
+static void chunk_read_finish(struct worker *w, struct chunk *chunk)
 {
     struct copy *copy = w->copy;
-    bool good = true;
+    int r = reads_wait(&chunk->reads);
 
-    settle(w);
-    for (unsigned i = 0; i < chunk->reads; i++)
-        good &= chunk->read[i].status == 0;
-    if (good)
+    writes_check(w);
+    if (r == 0)
         return;
     copy_lock(&copy->source_lock);
     copy->source_env->io_ctx = w->g;
-    reads_flush(w, chunk);
+    reads_judge(w, chunk);
     copy_unlock(&copy->source_lock);
-}
-
-/* One extent of a piece: at once, or with others by one doorbell. */
-static int extent_read(struct worker *w, struct chunk *chunk, const struct copy_piece *piece,
-                       const struct chain_extent *found, uint64_t offset, uint8_t *to)
-{
-    const struct fmt_extent *extent = &found->extent;
-
-    if (extent->kind == FMT_EXTENT_CODED)
-        return fmt_image_read(found->image, offset, to, found->length);
-    if (extent->kind != FMT_EXTENT_DATA) {
-        memset(to, 0, found->length);
-        return 0;
-    }
-    if (extent->device >= LAYER_DEVICE_FIRST)
-        return io_read(found->image->env, extent->device, extent->device_off, to, found->length);
-    if (chunk->reads == COPY_EXTENTS_MAX)
-        reads_flush(w, chunk);
-    chunk->read[chunk->reads++] =
-        (struct transfer){.piece_off = piece->offset,
-                          .offset = (uint64_t)(to - chunk->data[chunk->pieces]),
-                          .device = extent->device,
-                          .device_off = extent->device_off,
-                          .bytes = (uint32_t)found->length,
-                          .data = to};
-    transfer_post(w->g, &chunk->read[chunk->reads - 1], ABI_REQ_READ);
-    return 0;
-}
-
-/* Bytes of one source. */
-static int source_read(struct worker *w, struct chunk *chunk, const struct copy_piece *piece,
-                       struct copy_source *source, uint64_t offset, uint8_t *to, uint64_t bytes)
-{
-    uint64_t size = source->chain.top->facts.virtual_bytes;
-
-    while (bytes > 0 && offset < size) {
-        struct chain_extent found;
-        int r =
-            chain_extent_find(&source->chain, offset, min_u64(bytes, size - offset), false, &found);
-        if (r == 0)
-            r = extent_read(w, chunk, piece, &found, offset, to);
-        if (r < 0)
-            return r;
-        to += found.length;
-        offset += found.length;
-        bytes -= found.length;
-    }
-    memset(to, 0, bytes); /* of the last sector, behind the disk's end */
-    return 0;
 }
 
 static void piece_read(struct worker *w, struct chunk *chunk, const struct copy_piece *piece)
@@ -176,7 +112,7 @@ static void piece_read(struct worker *w, struct chunk *chunk, const struct copy_
         uint64_t offset = piece->offset + done;
         struct copy_source *source = copy_source_at(copy, &offset);
         n = min_u64(piece->bytes - done, source->bytes - offset);
-        int r = source_read(w, chunk, piece, source, offset, data + done, n);
+        int r = reads_begin(&chunk->reads, &source->chain, offset, data + done, n, chunk->pieces);
         if (r == 0)
             continue;
         fmt_error_clear(copy->source_env->error);
@@ -184,7 +120,7 @@ static void piece_read(struct worker *w, struct chunk *chunk, const struct copy_
             copy_fail(copy, COPY_STAGE_READ, piece->offset, r);
             return;
         }
-        reads_flush(w, chunk);
+        ring_flush(w->g); /* what is under way would come later */
         piece_salvage(w, piece, data);
         return;
     }
@@ -210,7 +146,7 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
     struct copy *copy = w->copy;
     struct copy_piece piece;
 
-    chunk->pieces = chunk->reads = 0;
+    chunk->pieces = chunk->reads.count = 0;
     chunk->used = 0;
     copy_lock(&copy->source_lock);
     copy->source_env->io_ctx = w->g;
@@ -240,13 +176,18 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
 
 /* ---- writing ---- */
 
-/* Let the bytes of a transfer go. */
-static void write_begin(struct worker *w, struct transfer *write)
+/* Let the bytes go. */
+static void write_begin(struct worker *w, struct write *write)
 {
     if (write->image)
         write->image->driver->encrypt(write->image, write->offset, write->device_off, write->data,
                                       write->bytes);
-    transfer_post(w->g, write, ABI_REQ_WRITE);
+    const struct abi_request request = {.kind = ABI_REQ_WRITE,
+                                        .device = write->device,
+                                        .offset = write->device_off,
+                                        .length = write->bytes,
+                                        .addr = (uint64_t)(uintptr_t)write->data};
+    ring_post(w->g, &request, &write->status);
 }
 
 /* The chunk has more stretches than fit: let those that are known go before its turn is over. */
@@ -256,7 +197,8 @@ static void writes_make_room(struct worker *w, struct chunk *chunk)
         return;
     for (unsigned i = 0; i < chunk->writes; i++)
         write_begin(w, &chunk->write[i]);
-    settle(w);
+    ring_flush(w->g);
+    writes_check(w);
 }
 
 /* Find places for data, where the target gives any. */
@@ -275,13 +217,13 @@ static int data_place(struct worker *w, struct chunk *chunk, const struct copy_p
         n = extent.length;
         writes_make_room(w, chunk);
         chunk->write[chunk->writes++] =
-            (struct transfer){.image = extent.kind == FMT_EXTENT_CODED ? target : NULL,
-                              .piece_off = piece->offset,
-                              .offset = offset,
-                              .device = extent.device,
-                              .device_off = extent.device_off,
-                              .bytes = (uint32_t)n,
-                              .data = data};
+            (struct write){.image = extent.kind == FMT_EXTENT_CODED ? target : NULL,
+                           .piece_off = piece->offset,
+                           .offset = offset,
+                           .device = extent.device,
+                           .device_off = extent.device_off,
+                           .bytes = (uint32_t)n,
+                           .data = data};
     }
     return 0;
 }
@@ -358,6 +300,8 @@ void copy_work(struct guest *g, struct copy *copy)
         struct chunk *chunk = fmt_arena_alloc(&g->arena, sizeof(*chunk));
         w.chunk[i] = chunk;
         if (chunk)
+            chunk->reads.g = g;
+        if (chunk)
             chunk->buffer = fmt_arena_buffer(&g->arena, COPY_BUFFER_BYTES, ABI_PAGE_BYTES);
         if (!chunk || !chunk->buffer) {
             copy_fail(copy, COPY_STAGE_READ, 0, -FMT_ENOMEM);
@@ -365,10 +309,11 @@ void copy_work(struct guest *g, struct copy *copy)
         }
     }
     for (unsigned i = 0; chunk_claim(&w, w.chunk[i]); i ^= 1) {
-        reads_finish(&w, w.chunk[i]);
+        chunk_read_finish(&w, w.chunk[i]);
         if (copy->failed)
             break;
         chunk_place(&w, w.chunk[i]);
     }
-    settle(&w);
+    ring_flush(g);
+    writes_check(&w);
 }

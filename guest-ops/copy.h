@@ -19,8 +19,7 @@ enum {
     COPY_SOURCES_MAX = 1024,
     COPY_BUFFER_BYTES = 2 << 20, /* the longest piece of data, and the reference's */
     COPY_PIECES_MAX = 128,       /* of a chunk */
-    COPY_EXTENTS_MAX = 128,      /* of a chunk, read at once */
-    COPY_WRITES_MAX = 160,       /* of a chunk, written at once: with the reads less than a ring */
+    COPY_WRITES_MAX = 128,       /* of a chunk, written at once */
 };
 
 enum copy_status {

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Many reads of chains at once: what lies as it is in files is asked for by one doorbell, and what
+ * only drivers can read is read by them meanwhile.
+ */
+#ifndef GUEST_READS_H
+#define GUEST_READS_H
+
+#include "chain.h"
+#include "guest.h"
+
+enum { READS_MAX = 100 };
+
+struct read {
+    uint64_t tag;    /* the caller's: which of its ranges this is of */
+    uint64_t offset; /* in the chain's disk */
+    uint64_t bytes;
+    uint8_t *to;
+    int status;
+};
+
+struct reads {
+    struct guest *g;
+    unsigned count;
+    struct read read[READS_MAX];
+};
+
+/*
+ * Begin to read [offset, offset + bytes) of the chain's disk, all within it in whole sectors;
+ * zeroes behind its end. A read that fails later has the tag. The images' env must be this vCPU's
+ * meanwhile. Returns 0 or a negative errno.
+ */
+int reads_begin(struct reads *reads, struct chain *chain, uint64_t offset, uint8_t *to,
+                uint64_t bytes, uint64_t tag);
+
+/* Wait for all; only those that failed are left in the list. Returns 0, or the status of the
+ * first of them. */
+int reads_wait(struct reads *reads);
+
+#endif
