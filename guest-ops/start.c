@@ -39,7 +39,10 @@ _Noreturn void guest_main(const struct abi_boot *boot, uint64_t vcpu)
     g->vcpu = (unsigned)vcpu;
     g->doorbell_fd = mine->doorbell_fd;
     g->ring = (struct abi_ring *)mine->ring_addr;
-    g->arena = (struct fmt_arena){(uint8_t *)mine->arena_addr, mine->arena_bytes, sizeof(*g)};
+    g->arena = (struct fmt_arena){.base = (uint8_t *)mine->arena_addr,
+                                  .size_bytes = mine->arena_bytes,
+                                  .used_bytes = sizeof(*g),
+                                  .fresh_off = sizeof(*g)};
     if (boot->version != ABI_VERSION)
         guest_panic(g, __LINE__);
     if (guest_io_init(g) < 0 || report_init(g) < 0 ||

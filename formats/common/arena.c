@@ -15,13 +15,23 @@ void *fmt_arena_buffer(struct fmt_arena *arena, uint64_t bytes, size_t align_byt
     if (skip > room || bytes > room - skip)
         return NULL;
     arena->used_bytes += skip + (size_t)bytes;
+    if (arena->fresh_off && arena->fresh_off < arena->used_bytes)
+        arena->fresh_off = arena->used_bytes;
     return (void *)(at + skip);
 }
 
 void *fmt_arena_alloc(struct fmt_arena *arena, uint64_t bytes)
 {
-    void *block = fmt_arena_buffer(arena, bytes, ARENA_ALIGN_BYTES);
-    return block ? memset(block, 0, (size_t)bytes) : NULL;
+    size_t fresh_off = arena->fresh_off ? arena->fresh_off : arena->size_bytes;
+    uint8_t *block = fmt_arena_buffer(arena, bytes, ARENA_ALIGN_BYTES);
+
+    if (!block)
+        return NULL;
+    /* What is fresh stays untouched: in a guest, the first touch of a page takes time. */
+    size_t at = (size_t)(block - arena->base);
+    if (at < fresh_off)
+        memset(block, 0, bytes < fresh_off - at ? (size_t)bytes : fresh_off - at);
+    return block;
 }
 
 size_t fmt_arena_mark(const struct fmt_arena *arena)

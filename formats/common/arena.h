@@ -15,6 +15,7 @@ struct fmt_arena {
     uint8_t *base;
     size_t size_bytes;
     size_t used_bytes;
+    size_t fresh_off; /* memory from here on was never used and is zeroes; 0: not known */
 };
 
 /* @bytes zeroed bytes, aligned to 64, or NULL when the arena is exhausted. */

@@ -66,13 +66,15 @@ static int page_load(struct fmt_cache *cache, uint64_t offset, struct fmt_cache_
     if (r < 0)
         return r;
     page->used = 0;
-    if (!page->bytes)
-        page->bytes = fmt_arena_buffer(cache->env->arena, FMT_CACHE_PAGE_BYTES, 4096);
+    bool zero = offset >= cache->zero_off, is_new = !page->bytes;
+    if (is_new)
+        page->bytes = zero ? fmt_arena_alloc(cache->env->arena, FMT_CACHE_PAGE_BYTES)
+                           : fmt_arena_buffer(cache->env->arena, FMT_CACHE_PAGE_BYTES, 4096);
     if (!page->bytes)
         return -FMT_ENOMEM;
-    if (offset >= cache->zero_off)
+    if (zero && !is_new)
         memset(page->bytes, 0, FMT_CACHE_PAGE_BYTES);
-    else
+    else if (!zero)
         r = io_read(cache->env, cache->device, offset, page->bytes, FMT_CACHE_PAGE_BYTES);
     if (r < 0)
         return r;
