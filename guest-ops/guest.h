@@ -10,8 +10,17 @@
 #include "abi/tree.h"
 #include "image.h"
 
-struct guest_device; /* io.c */
-struct guest_layer;  /* layer.c */
+struct guest_deferral; /* deferral.c */
+struct guest_layer;    /* layer.c */
+
+/* What the guest knows of a device: the host's facts and the bytes it has already. */
+struct guest_device {
+    struct abi_device facts;
+    bool known;
+};
+
+/* Random bytes that came with another answer: for identifiers. */
+enum { GUEST_RANDOM_BYTES = 128, GUEST_RANDOM_PIECE_BYTES = 16 };
 
 struct guest {
     const struct abi_boot *boot;
@@ -33,6 +42,10 @@ struct guest {
     struct tree_writer note;   /* the same for references and lines */
     uint8_t *window;           /* facts and head of the device opened last */
     uint32_t window_device;
+    struct guest_deferral *deferral; /* NULL: each request is waited for */
+    uint32_t random_left;
+    int random_status; /* whether they are */
+    uint8_t random[GUEST_RANDOM_BYTES];
     struct tree job;
 };
 
@@ -60,10 +73,27 @@ void ring_flush(struct guest *g);
 int guest_io_init(struct guest *g);
 /* Other vCPUs have changed devices: ask the host anew. */
 void guest_devices_forget(struct guest *g);
+/* Ask for the random bytes, with the next doorbell. */
+void guest_random_post(struct guest *g);
 /* Let an OPEN place the new device's facts and head in the window. */
 void guest_window_offer(struct guest *g, struct abi_request *request);
 /* It has: its head serves reads until the next one's is there. */
 void guest_window_take(struct guest *g, uint32_t device);
+
+/* ---- deferral.c ---- */
+
+/*
+ * Do @work, which changes @device, without waiting for each change. It must depend on nothing but
+ * what it is given and what it asks for, since it may be called twice; the arena is as it was
+ * then. Returns what it returned; all that it did has been waited for.
+ */
+int deferral_run(struct guest *g, uint32_t device, int (*work)(struct guest *g, void *ctx),
+                 void *ctx);
+/* Wait for all changes, and for each of the following. False: one has failed; the work is to
+ * return, and whatever it says meanwhile means nothing. */
+bool deferral_settle(struct guest *g);
+/* As ring_call(), but a change may only be posted. @request may be changed. */
+int guest_call(struct guest *g, struct abi_request *request, struct abi_completion *completion);
 
 /* ---- layer.c ---- */
 

@@ -4,12 +4,6 @@
 
 #include <string.h>
 
-/* What the guest knows of a device: the host's facts and the bytes it has already. */
-struct guest_device {
-    struct abi_device facts;
-    bool known;
-};
-
 /* The head of the device opened last: enough for a header and what follows it closely. */
 enum { WINDOW_HEAD_BYTES = 16 << 10 };
 
@@ -44,7 +38,7 @@ static struct guest_device *device_known(struct guest *g, uint32_t device)
         return entry;
     struct abi_request request = {
         .kind = ABI_REQ_DEVICE, .device = device, .addr = (uint64_t)(uintptr_t)&entry->facts};
-    if (ring_call(g, &request, NULL) < 0)
+    if (guest_call(g, &request, NULL) < 0)
         return NULL;
     entry->known = true;
     return entry;
@@ -105,7 +99,7 @@ static int guest_read(void *ctx, uint32_t device, uint64_t offset, void *buffer,
                                       .offset = offset,
                                       .length = piece,
                                       .addr = (uint64_t)(uintptr_t)to};
-        int r = ring_call(g, &request, NULL);
+        int r = guest_call(g, &request, NULL);
         if (r < 0)
             return r;
         to += piece;
@@ -137,7 +131,7 @@ static int guest_write(void *ctx, uint32_t device, uint64_t offset, const void *
                                       .offset = offset,
                                       .length = piece,
                                       .addr = (uint64_t)(uintptr_t)from};
-        int r = ring_call(g, &request, NULL);
+        int r = guest_call(g, &request, NULL);
         if (r < 0)
             return r;
         from += piece;
@@ -158,13 +152,18 @@ static int range_call(struct guest *g, enum abi_kind kind, uint32_t device, uint
                                   .length = length};
 
     device_changed(g, device);
-    return ring_call(g, &request, NULL);
+    return guest_call(g, &request, NULL);
 }
 
 static int guest_zero(void *ctx, uint32_t device, uint64_t offset, uint64_t length, bool may_unmap)
 {
     return range_call(ctx, ABI_REQ_ZERO, device, offset, length,
                       may_unmap ? ABI_ZERO_MAY_UNMAP : 0);
+}
+
+static int guest_zero_write(void *ctx, uint32_t device, uint64_t offset, uint64_t length)
+{
+    return range_call(ctx, ABI_REQ_ZERO, device, offset, length, ABI_ZERO_WRITE);
 }
 
 static int guest_discard(void *ctx, uint32_t device, uint64_t offset, uint64_t length)
@@ -187,13 +186,13 @@ static int guest_truncate(void *ctx, uint32_t device, uint64_t size_bytes,
                                   .arg = (uint32_t)prealloc};
 
     device_changed(g, device);
-    return ring_call(g, &request, NULL);
+    return guest_call(g, &request, NULL);
 }
 
 static int guest_flush(void *ctx, uint32_t device)
 {
     struct abi_request request = {.kind = ABI_REQ_FLUSH, .device = device};
-    return ring_call(ctx, &request, NULL);
+    return guest_call(ctx, &request, NULL);
 }
 
 static int guest_facts(void *ctx, uint32_t device, struct fmt_device *facts)
@@ -237,7 +236,7 @@ static int guest_extents(void *ctx, uint32_t device, uint64_t offset, uint64_t l
         runs[0] = (struct fmt_run){.length = length};
         return 0;
     }
-    int r = ring_call(g, &request, &done);
+    int r = guest_call(g, &request, &done);
     if (r < 0)
         return r;
     *count = 0;
@@ -286,7 +285,7 @@ static int guest_open(void *ctx, const struct fmt_ref *ref, uint32_t *device)
                                   .arg = (uint32_t)head_bytes};
     if (!ref->head)
         guest_window_offer(g, &request);
-    int r = ring_call(g, &request, &done);
+    int r = guest_call(g, &request, &done);
     if (r < 0)
         return r;
     *device = (uint32_t)done.value;
@@ -302,14 +301,30 @@ static int guest_close(void *ctx, uint32_t device)
     struct abi_request request = {.kind = ABI_REQ_CLOSE, .device = device};
 
     device_changed(ctx, device); /* the number may be given to another */
-    return ring_call(ctx, &request, NULL);
+    return guest_call(ctx, &request, NULL);
 }
 
 static int guest_random(void *ctx, void *buffer, size_t length)
 {
+    struct guest *g = ctx;
     struct abi_request request = {
         .kind = ABI_REQ_RANDOM, .addr = (uint64_t)(uintptr_t)buffer, .length = length};
-    return ring_call(ctx, &request, NULL);
+
+    if (g->random_status < 0 || length > GUEST_RANDOM_PIECE_BYTES || length > g->random_left)
+        return guest_call(g, &request, NULL);
+    g->random_left -= (uint32_t)length;
+    memcpy(buffer, g->random + g->random_left, length);
+    return 0;
+}
+
+void guest_random_post(struct guest *g)
+{
+    const struct abi_request request = {.kind = ABI_REQ_RANDOM,
+                                        .addr = (uint64_t)(uintptr_t)g->random,
+                                        .length = sizeof(g->random)};
+
+    ring_post(g, &request, &g->random_status);
+    g->random_left = sizeof(g->random);
 }
 
 static uint64_t guest_clock(void *ctx)
@@ -317,7 +332,7 @@ static uint64_t guest_clock(void *ctx)
     struct abi_request request = {.kind = ABI_REQ_CLOCK};
     struct abi_completion done;
 
-    return ring_call(ctx, &request, &done) < 0 ? 0 : done.value;
+    return guest_call(ctx, &request, &done) < 0 ? 0 : done.value;
 }
 
 static uint64_t guest_now(void *ctx)
@@ -336,6 +351,7 @@ static const struct fmt_io_ops guest_io_ops = {
     .read = guest_read,
     .write = guest_write,
     .zero = guest_zero,
+    .zero_write = guest_zero_write,
     .discard = guest_discard,
     .allocate = guest_allocate,
     .truncate = guest_truncate,

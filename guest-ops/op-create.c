@@ -46,6 +46,7 @@ static int formatting_note(struct guest *g, const struct create_job *job)
     return report_send(g, w, ABI_RECORD_NOTE);
 }
 
+/* The new file, with all that is to be known of it before it is written. */
 static int target_open(struct guest *g, struct create_job *job)
 {
     struct fmt_ref ref = {.kind = FMT_REF_TARGET,
@@ -54,6 +55,7 @@ static int target_open(struct guest *g, struct create_job *job)
                           .writable = true,
                           .truncate = true};
 
+    guest_random_post(g);
     int r = g->env.io->open(g->env.io_ctx, &ref, &job->create.device);
     return r < 0 ? fmt_fail(&g->env, -r, FMT_ERR_REFERENCE) : 0;
 }
@@ -118,11 +120,15 @@ static int too_large(struct guest *g, const struct create_job *job)
                     FMT_TXT(job->driver->name));
 }
 
-static int image_create(struct guest *g, const struct create_job *job)
+static int image_create(struct guest *g, void *ctx)
 {
+    const struct create_job *job = ctx;
     bool is_image = strcmp(job->driver->name, "raw") != 0;
-    int r = job->driver->create(&g->env, &job->create);
+    int r = device_prepare(g, job);
 
+    if (r < 0)
+        return r;
+    r = job->driver->create(&g->env, &job->create);
     if (r < 0)
         return r == -FMT_EFBIG ? too_large(g, job) : r;
     /* As the reference does when it closes an image. Failure leaves an image that may be lost. */
@@ -142,9 +148,7 @@ int guest_create(struct guest *g, size_t position, uint64_t virtual_bytes, uint3
     if (r == 0)
         r = target_open(g, &job);
     if (r == 0)
-        r = device_prepare(g, &job);
-    if (r == 0)
-        r = image_create(g, &job);
+        r = deferral_run(g, job.create.device, image_create, &job);
     *device = job.create.device;
     return r;
 }
@@ -163,8 +167,6 @@ int op_create(struct guest *g)
     if (r == 0)
         r = target_open(g, &job);
     if (r == 0)
-        r = device_prepare(g, &job);
-    if (r == 0)
-        r = image_create(g, &job);
+        r = deferral_run(g, job.create.device, image_create, &job);
     return r;
 }

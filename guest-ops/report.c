@@ -66,6 +66,8 @@ static void put_code(struct tree_writer *w, enum fmt_error_code code,
 void report_message(struct guest *g, enum fmt_message_kind kind, enum fmt_error_code code,
                     const struct fmt_error_arg *args, unsigned count)
 {
+    if (!deferral_settle(g))
+        return;
     struct tree_writer *w = report_note_begin(g);
 
     tree_put_u64(w, "message", kind);

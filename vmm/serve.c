@@ -85,6 +85,8 @@ static void account(struct vmm_vcpu *vcpu, const struct abi_request *request)
 /* Whether to do it in the background. */
 static bool is_bulk(const struct abi_request *request, const struct serve_batch *batch)
 {
+    if (request->flags & ABI_CHAINED)
+        return false;
     if (request->kind == ABI_REQ_COPY)
         return request->length >= BULK_COPY_BYTES;
     return batch->count >= BULK_REQUESTS || (batch->overlap && request->length >= BULK_BYTES);
@@ -119,20 +121,22 @@ static bool perform(struct serve_call *call, const struct serve_batch *batch, in
 }
 
 unsigned serve_request(struct vmm_vcpu *vcpu, const struct abi_request *request,
-                       const struct serve_batch *batch)
+                       struct serve_batch *batch)
 {
     const struct kind *kind = &kinds[request->kind];
     struct serve_call call = {.vcpu = vcpu, .vmm = vcpu->vmm, .request = request};
     struct abi_completion completion = {.cookie = request->cookie};
+    bool chained = request->flags & ABI_CHAINED;
     unsigned complete = 0;
 
     if (kind->flies || kind->drains)
         complete = drain(vcpu, kind->drains ? 0 : ABI_RING_ENTRIES - 1);
     account(vcpu, request);
-    completion.status = devices_get(&call);
+    completion.status = chained && batch->broken ? -ECANCELED : devices_get(&call);
     if (completion.status == 0 && perform(&call, batch, &completion.status))
         return complete;
     devices_put(&call);
+    batch->broken |= chained && completion.status < 0;
     completion.value = call.value;
     completion.value2 = call.value2;
     ring_complete(vcpu, &completion);

@@ -9,6 +9,7 @@
 struct serve_batch {
     uint32_t count;
     bool overlap; /* the guest does not wait for all of them */
+    bool broken;  /* a chained one has failed: those after it are not done */
 };
 
 /*
@@ -17,7 +18,7 @@ struct serve_batch {
  * a device otherwise comes after everything that the vCPU has in flight.
  */
 unsigned serve_request(struct vmm_vcpu *vcpu, const struct abi_request *request,
-                       const struct serve_batch *batch);
+                       struct serve_batch *batch);
 
 /* One request being served. */
 struct serve_call {

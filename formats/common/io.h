@@ -67,6 +67,8 @@ struct fmt_io_ops {
     int (*write)(void *ctx, uint32_t device, uint64_t offset, const void *buffer, size_t length);
     /* Make the range read as zeroes, as a hole if @may_unmap. Grows the file if needed. */
     int (*zero)(void *ctx, uint32_t device, uint64_t offset, uint64_t length, bool may_unmap);
+    /* Write zeroes, as if they came from memory. */
+    int (*zero_write)(void *ctx, uint32_t device, uint64_t offset, uint64_t length);
     int (*discard)(void *ctx, uint32_t device, uint64_t offset, uint64_t length);
     int (*allocate)(void *ctx, uint32_t device, uint64_t offset, uint64_t length);
     int (*truncate)(void *ctx, uint32_t device, uint64_t size_bytes, enum fmt_prealloc prealloc);

@@ -75,6 +75,11 @@ static int fake_zero(void *ctx, uint32_t device, uint64_t offset, uint64_t lengt
     return r;
 }
 
+static int fake_zero_write(void *ctx, uint32_t device, uint64_t offset, uint64_t length)
+{
+    return fake_zero(ctx, device, offset, length, false);
+}
+
 static int fake_discard(void *ctx, uint32_t device, uint64_t offset, uint64_t length)
 {
     return fake_zero(ctx, device, offset, length, true);
@@ -238,6 +243,7 @@ static const struct fmt_io_ops fake_ops = {
     .read = fake_read,
     .write = fake_write,
     .zero = fake_zero,
+    .zero_write = fake_zero_write,
     .discard = fake_discard,
     .allocate = fake_allocate,
     .truncate = fake_truncate,

@@ -26,32 +26,33 @@ static const struct kind_rule kind_rules[ABI_REQ_KINDS] = {
                       .range = true,
                       .memory = true,
                       .length_max = ABI_TRANSFER_MAX_BYTES},
-    [ABI_REQ_WRITE] = {.range = true,                                     .memory = true, .length_max = ABI_TRANSFER_MAX_BYTES},
-    [ABI_REQ_COPY] = {.range = true,                                                  .range2 = true},
-    [ABI_REQ_ZERO] = {.flags = ABI_ZERO_MAY_UNMAP | ABI_ZERO_NO_FALLBACK,.range = true},
-    [ABI_REQ_DISCARD] = {.range = true                                                 },
+    [ABI_REQ_WRITE] = {.range = true,                                                      .memory = true, .length_max = ABI_TRANSFER_MAX_BYTES},
+    [ABI_REQ_COPY] = {.range = true,                                                                   .range2 = true},
+    [ABI_REQ_ZERO] = {.flags = ABI_ZERO_MAY_UNMAP | ABI_ZERO_NO_FALLBACK | ABI_ZERO_WRITE,
+                      .range = true},
+    [ABI_REQ_DISCARD] = {.range = true                                                                  },
     [ABI_REQ_ALLOCATE] = {.range = true},
     [ABI_REQ_TRUNCATE] = {.range = true, .uses_arg = true},
-    [ABI_REQ_FLUSH] = {0                                                 },
+    [ABI_REQ_FLUSH] = {0                                                                  },
     [ABI_REQ_DEVICE] = {.memory = true, .fixed_bytes = sizeof(struct abi_device)},
     [ABI_REQ_EXTENTS] = {.range = true,
                       .memory = true,
                       .uses_arg = true,
                       .item_bytes = sizeof(struct abi_extent)},
-    [ABI_REQ_SCAN] = {.range = true,                                  .memory = true, .uses_arg = true, .bitmap = true},
-    [ABI_REQ_COMPARE] = {.range = true,                                                  .range2 = true},
+    [ABI_REQ_SCAN] = {.range = true,                                                   .memory = true, .uses_arg = true, .bitmap = true},
+    [ABI_REQ_COMPARE] = {.range = true,                                                                   .range2 = true},
     [ABI_REQ_OPEN] = {.flags = ABI_OPEN_FACTS,
                       .memory = true,
                       .uses_arg = true,
                       .head = true,
                       .reply = true,
                       .length_max = ABI_RECORD_MAX_BYTES},
-    [ABI_REQ_CLOSE] = {0                                                 },
-    [ABI_REQ_RESULT] = {.memory = true,                                     .uses_arg = true, .length_max = ABI_RECORD_MAX_BYTES},
-    [ABI_REQ_ERROR] = {.memory = true,            .length_max = ABI_RECORD_MAX_BYTES},
-    [ABI_REQ_PROGRESS] = {0                                     },
-    [ABI_REQ_RANDOM] = {.memory = true,                                  .length_max = ABI_RECORD_MAX_BYTES},
-    [ABI_REQ_CLOCK] = {0                                                 },
+    [ABI_REQ_CLOSE] = {0                                                                  },
+    [ABI_REQ_RESULT] = {.memory = true,                                                      .uses_arg = true, .length_max = ABI_RECORD_MAX_BYTES},
+    [ABI_REQ_ERROR] = {.memory = true,                             .length_max = ABI_RECORD_MAX_BYTES},
+    [ABI_REQ_PROGRESS] = {0                                                      },
+    [ABI_REQ_RANDOM] = {.memory = true,                                                   .length_max = ABI_RECORD_MAX_BYTES},
+    [ABI_REQ_CLOCK] = {0                                                                  },
 };
 
 int abi_range_check(uint64_t addr, uint64_t length, uint64_t memory_bytes, uint64_t *offset)
@@ -114,7 +115,8 @@ int abi_request_check(const struct abi_request *request, uint64_t memory_bytes)
     const struct kind_rule *rule = &kind_rules[request->kind];
     uint64_t bytes, offset;
 
-    if ((request->flags & ~rule->flags) != 0 || (!rule->uses_arg && request->arg != 0))
+    uint32_t flags = rule->flags | (request->kind == ABI_REQ_COPY ? 0 : ABI_CHAINED);
+    if ((request->flags & ~flags) != 0 || (!rule->uses_arg && request->arg != 0))
         return -CHECK_EINVAL;
     if (rule->length_max && request->length > rule->length_max)
         return -CHECK_EINVAL;

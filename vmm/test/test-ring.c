@@ -91,6 +91,7 @@ static void test_bad_requests(void **state)
         {.kind = ABI_REQ_PROGRESS,            .reserved = 1},
         {                                              .kind = ABI_REQ_PROGRESS,.flags = 1},
         {  .kind = ABI_REQ_FLUSH,                       .arg = 1},
+        {.kind = ABI_REQ_COPY,            .flags = ABI_CHAINED},
     };
 
     (void)state;
