@@ -22,16 +22,11 @@ int newfile_pieces_write(struct fmt_env *env, uint32_t device, uint64_t offset, 
     return r;
 }
 
-static void zeroes_fill(void *ctx, uint64_t at, uint8_t *piece, size_t length)
-{
-    (void)ctx;
-    (void)at;
-    memset(piece, 0, length);
-}
-
 int newfile_zeroes_write(struct fmt_env *env, uint32_t device, uint64_t offset, uint64_t bytes)
 {
-    return newfile_pieces_write(env, device, offset, bytes, zeroes_fill, NULL);
+    if (!io_range_ok(offset, bytes))
+        return -FMT_EIO;
+    return bytes ? env->io->zero_write(env->io_ctx, device, offset, bytes) : 0;
 }
 
 enum fmt_error_code newfile_resize_code(enum fmt_prealloc mode)

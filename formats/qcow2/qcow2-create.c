@@ -8,6 +8,9 @@
 #include "qcow2-header-write.h"
 #include "qcow2-prealloc.h"
 
+/* The header with its extensions, whose only texts without an own limit are names of files. */
+enum { HEAD_BYTES = 4096, NAME_BYTES_MAX = 1024 };
+
 struct plan {
     const struct fmt_create *create;
     struct qcow2_file file;
@@ -17,6 +20,8 @@ struct plan {
     enum qcow2_prealloc prealloc;
     uint64_t cluster_bytes;
     uint64_t refcount_bits;
+    size_t head_bytes; /* of the header's cluster, beyond which it holds zeroes */
+    bool is_device;
 };
 
 /* Words that options take, with the names that the reference's errors give the options. */
@@ -162,7 +167,8 @@ static int device_begin(struct plan *plan)
     struct fmt_device facts;
     int r = io_facts(env, plan->file.device, &facts);
 
-    if (r == 0 && facts.block_device)
+    plan->is_device = r == 0 && facts.block_device;
+    if (plan->is_device)
         r = newfile_zeroes_write(env, plan->file.device, 0, plan->cluster_bytes);
     return r < 0 ? fmt_fail(env, -r, FMT_ERR_QCOW2_CREATE_WRITE_HEADER, FMT_NUM(-r)) : 0;
 }
@@ -171,15 +177,11 @@ static int device_begin(struct plan *plan)
 static int device_end(struct plan *plan)
 {
     struct fmt_env *env = plan->file.env;
-    struct fmt_device facts;
     uint8_t magic[4];
-    int r = io_facts(env, plan->file.device, &facts);
 
-    if (r < 0)
-        return fmt_fail(env, -r, FMT_ERR_IO, FMT_NUM(-r));
-    if (!facts.block_device)
+    if (!plan->is_device)
         return 0;
-    r = io_read(env, plan->file.device, 0, magic, sizeof(magic));
+    int r = io_read(env, plan->file.device, 0, magic, sizeof(magic));
     return r < 0 || be32_load(magic) != QCOW2_MAGIC ? fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_MAGIC)
                                                     : 0;
 }
@@ -200,12 +202,13 @@ static int image_begin(struct plan *plan)
         return -FMT_ENOMEM;
     refcounts->table[0] = 2 * plan->cluster_bytes;
     refcounts->table_used = 1;
+    refcounts->table_zeroed = true;
     fmt_cache_init(&state->tables, env, plan->file.device, QCOW2_CACHE_PAGES);
     state->tables.zero_off = 0;
     int r = device_begin(plan);
     if (r < 0)
         return r;
-    r = qcow2_zeroes_write(&plan->file, plan->cluster_bytes, 2 * plan->cluster_bytes);
+    r = newfile_zeroes_write(env, plan->file.device, plan->cluster_bytes, 2 * plan->cluster_bytes);
     if (r == 0)
         r = qcow2_clusters_take(&plan->file, 3 * plan->cluster_bytes, &first_off);
     return r < 0 ? fmt_fail(env, -r, FMT_ERR_QCOW2_CREATE_HEADER_CLUSTERS, FMT_NUM(-r)) : 0;
@@ -231,7 +234,6 @@ static int l1_make(struct plan *plan)
         r = newfile_zeroes_write(plan->file.env, plan->file.device, h->l1_off, bytes);
     if (r < 0)
         return fmt_fail(plan->file.env, -r, FMT_ERR_QCOW2_GROW_L1, FMT_NUM(-r));
-    state->tables.zero_off = h->l1_off + bytes;
     return 0;
 }
 
@@ -273,7 +275,7 @@ static int header_make(struct plan *plan, uint8_t *cluster)
         return fmt_fail(env, -r, FMT_ERR_QCOW2_CREATE_UPDATE_HEADER, FMT_NUM(-r));
     if (!create->backing_present)
         return 0;
-    memset(cluster, 0, (size_t)plan->cluster_bytes);
+    memset(cluster, 0, plan->head_bytes);
     r = create->backing_name.length > QCOW2_BACKING_BYTES_MAX
             ? -FMT_EINVAL
             : qcow2_header_layout(&plan->state, &plan->texts, cluster);
@@ -303,10 +305,22 @@ static int crypt_make(struct plan *plan, uint8_t *cluster)
     int r = qcow2_crypt_make(&plan->file, plan->create, &plan->crypt);
     if (r < 0)
         return r;
-    memset(cluster, 0, (size_t)plan->cluster_bytes);
+    memset(cluster, 0, plan->head_bytes);
     refcount_table_set(plan);
     r = qcow2_header_layout(state, &plan->texts, cluster);
     return r < 0 ? fmt_fail(plan->file.env, -r, FMT_ERR_LUKS_WRITE, FMT_NUM(-r)) : 0;
+}
+
+/* Of a cluster of zeroes only what is used is written, as the last thing. */
+static int header_write(struct plan *plan, const uint8_t *cluster)
+{
+    struct fmt_env *env = plan->file.env;
+    uint64_t rest = plan->cluster_bytes - plan->head_bytes;
+    int r = newfile_zeroes_write(env, plan->file.device, plan->head_bytes, rest);
+
+    if (r == 0)
+        r = io_write(env, plan->file.device, 0, cluster, plan->head_bytes);
+    return r == 0 ? io_flush(env, plan->file.device) : r;
 }
 
 static int image_finish(struct plan *plan)
@@ -314,6 +328,9 @@ static int image_finish(struct plan *plan)
     struct fmt_env *env = plan->file.env;
     uint8_t *cluster = fmt_alloc(env, plan->cluster_bytes);
 
+    plan->head_bytes = (size_t)plan->cluster_bytes;
+    if (plan->texts.data_file.length <= NAME_BYTES_MAX)
+        plan->head_bytes = (size_t)min_u64(HEAD_BYTES, plan->cluster_bytes);
     if (!cluster)
         return -FMT_ENOMEM;
     refcount_table_set(plan);
@@ -325,9 +342,7 @@ static int image_finish(struct plan *plan)
     r = qcow2_refcounts_flush(&plan->file);
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_QCOW2_CREATE_WRITE_REFCOUNTS, FMT_NUM(-r));
-    r = io_write(env, plan->file.device, 0, cluster, (size_t)plan->cluster_bytes);
-    if (r == 0)
-        r = io_flush(env, plan->file.device);
+    r = header_write(plan, cluster);
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_QCOW2_CREATE_WRITE_HEADER, FMT_NUM(-r));
     return device_end(plan);

@@ -362,10 +362,11 @@ uint64_t qcow2_refcount_blocks_for(const struct qcow2_state *state, uint64_t clu
 static int table_write(const struct qcow2_file *file)
 {
     const struct qcow2_refcounts *refcounts = &file->state->refcounts;
+    uint64_t entries = refcounts->table_zeroed ? refcounts->table_used : refcounts->table_entries;
     uint8_t bytes[PIECE_BYTES];
     int r = 0;
 
-    for (uint64_t i = 0; r == 0 && i < refcounts->table_entries;) {
+    for (uint64_t i = 0; r == 0 && i < entries;) {
         uint64_t at = refcounts->table_off + i * QCOW2_ENTRY_BYTES;
         for (size_t n = 0; n < sizeof(bytes); n += QCOW2_ENTRY_BYTES, i++)
             be64_store(bytes + n, refcounts->table[i]);
@@ -430,6 +431,7 @@ int qcow2_refcount_area(const struct qcow2_file *file, uint64_t start_off, uint6
     uint64_t old_off = refcounts->table_off, old_bytes = refcounts->table_entries * 8;
     refcounts->table = table;
     refcounts->table_off = new_off;
+    refcounts->table_zeroed = false;
     refcounts->table_entries = entries;
     refcounts->table_used = blocks;
     return qcow2_clusters_free(file, old_off, old_bytes);

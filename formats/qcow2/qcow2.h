@@ -120,6 +120,7 @@ struct qcow2_refcounts {
     uint64_t table_entries; /* whole clusters of them */
     uint64_t table_off;
     uint64_t table_used;   /* entries up to the last one that is not 0 */
+    bool table_zeroed;     /* where it lies are zeroes, so only those need be written */
     uint64_t free_cluster; /* no cluster before this one is free */
     unsigned order;        /* a count has 1 << order bits */
     unsigned block_bits;   /* a block has 1 << block_bits counts */

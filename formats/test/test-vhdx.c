@@ -53,7 +53,13 @@ static void all_fix(uint8_t *data)
 static void test_crc(void **state)
 {
     (void)state;
+    static uint8_t bytes[70000] = "123456789";
+    static const size_t zeroes[] = {0, 1, 2, 7, 61440, 69991};
+
     assert_int_equal(checksum((const uint8_t *)"123456789", 9), 0xe3069283);
+    for (size_t i = 0; i < COUNT(zeroes); i++)
+        assert_int_equal(~crc32c_feed_zeroes(~checksum(bytes, 9), zeroes[i]),
+                         checksum(bytes, 9 + zeroes[i]));
 }
 
 static void test_create(void **state)

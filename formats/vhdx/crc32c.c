@@ -36,3 +36,27 @@ uint32_t crc32c_feed(const struct crc32c *crc, uint32_t state, const uint8_t *by
         state = state >> 8 ^ t[0][(state ^ *bytes++) & 0xff];
     return state;
 }
+
+/* The product of two polynomials, modulo the CRC's; the top bit is the power 0. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+
+    for (uint32_t bit = UINT32_C(1) << 31; bit; bit >>= 1) {
+        if (a & bit)
+            product ^= b;
+        b = b >> 1 ^ (b & 1 ? POLYNOMIAL : 0);
+    }
+    return product;
+}
+
+/* A zero byte multiplies by x^8. */
+uint32_t crc32c_feed_zeroes(uint32_t state, uint64_t count)
+{
+    for (uint32_t power = UINT32_C(1) << 23; count; count >>= 1) {
+        if (count & 1)
+            state = multiply(state, power);
+        power = multiply(power, power);
+    }
+    return state;
+}

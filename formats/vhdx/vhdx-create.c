@@ -136,12 +136,13 @@ static int bat_write(struct fmt_env *env, uint32_t device, struct vhdx_layout *l
     uint64_t file_bytes = layout->data_off + (layout->fixed ? layout->disk_bytes : 0);
     uint64_t blocks = div_up_u64(layout->disk_bytes, layout->block_bytes);
     uint64_t used = round_up_u64((blocks + blocks / layout->chunk_blocks) * 8, unit);
-    struct fmt_device facts;
+    struct fmt_device facts; /* asked for while they are known: they are those of the new file */
 
-    int r = io_truncate(env, device, file_bytes, FMT_PREALLOC_OFF);
+    int r = io_facts(env, device, &facts);
+    if (r == 0)
+        r = io_truncate(env, device, file_bytes, FMT_PREALLOC_OFF);
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r));
-    r = io_facts(env, device, &facts);
     if (r == 0 && !layout->fixed && !layout->zero_blocks && facts.zero_init)
         return 0;
     used = min_u64(used, layout->bat_bytes);
@@ -150,6 +151,15 @@ static int bat_write(struct fmt_env *env, uint32_t device, struct vhdx_layout *l
     if (r == 0 && used < layout->bat_bytes)
         r = io_zero(env, device, layout->bat_off + used, layout->bat_bytes - used, false);
     return r < 0 ? fmt_fail(env, -r, FMT_ERR_VHDX_WRITE_BAT, FMT_NUM(-r)) : 0;
+}
+
+int vhdx_table_write(struct fmt_env *env, uint32_t device, uint64_t offset, const uint8_t *table)
+{
+    int r = io_write(env, device, offset, table, VHDX_TABLE_USED_BYTES);
+
+    return r < 0 ? r
+                 : newfile_zeroes_write(env, device, offset + VHDX_TABLE_USED_BYTES,
+                                        VHDX_TABLE_BYTES - VHDX_TABLE_USED_BYTES);
 }
 
 /* Two region entries: BAT and metadata. */
@@ -165,7 +175,7 @@ static int regions_write(struct fmt_env *env, uint32_t device, const struct vhdx
         {vhdx_guid_metadata, layout->metadata_off, METADATA_BYTES   },
     };
     size_t mark = fmt_arena_mark(env->arena);
-    uint8_t *table = fmt_alloc(env, VHDX_TABLE_BYTES);
+    uint8_t *table = fmt_alloc(env, VHDX_TABLE_USED_BYTES);
     int r = table ? 0 : -FMT_ENOMEM;
 
     if (r == 0) {
@@ -177,11 +187,12 @@ static int regions_write(struct fmt_env *env, uint32_t device, const struct vhdx
             le64_store(entry + 16, rows[i].offset);
             le32_store(entry + 24, rows[i].bytes);
         }
+        uint32_t c = crc32c_feed(state->crc, CRC32C_START, table, VHDX_TABLE_USED_BYTES);
         le32_store(table + OFF_CHECKSUM,
-                   vhdx_checksum(state, table, VHDX_TABLE_BYTES, OFF_CHECKSUM));
-        r = io_write(env, device, VHDX_REGIONS1_OFF, table, VHDX_TABLE_BYTES);
+                   ~crc32c_feed_zeroes(c, VHDX_TABLE_BYTES - VHDX_TABLE_USED_BYTES));
+        r = vhdx_table_write(env, device, VHDX_REGIONS1_OFF, table);
         if (r == 0)
-            r = io_write(env, device, VHDX_REGIONS2_OFF, table, VHDX_TABLE_BYTES);
+            r = vhdx_table_write(env, device, VHDX_REGIONS2_OFF, table);
     }
     fmt_arena_release(env->arena, mark);
     return r < 0 ? fmt_fail(env, -r, FMT_ERR_VHDX_WRITE_REGIONS, FMT_NUM(-r)) : 0;

@@ -22,6 +22,10 @@ struct vhdx_layout {
     uint64_t data_off; /* where blocks begin: leaves room for more metadata */
 };
 
+/* Write a table of VHDX_TABLE_BYTES of which only the first VHDX_TABLE_USED_BYTES are given: the
+ * rest is zeroes. Returns 0 or a negative errno. */
+enum { VHDX_TABLE_USED_BYTES = 4 << 10 };
+int vhdx_table_write(struct fmt_env *env, uint32_t device, uint64_t offset, const uint8_t *table);
 /* Look at the parent of the new image @create, and lay out the parent locator. Returns 0, or a
  * negative errno with the error recorded. */
 int vhdx_child_plan(struct fmt_env *env, const struct fmt_create *create,

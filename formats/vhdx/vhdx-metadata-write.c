@@ -61,7 +61,7 @@ static uint32_t params(const struct vhdx_layout *layout)
 int vhdx_metadata_write(struct fmt_env *env, uint32_t device, const struct vhdx_layout *layout)
 {
     size_t mark = fmt_arena_mark(env->arena);
-    uint8_t *table = fmt_alloc(env, VHDX_TABLE_BYTES);
+    uint8_t *table = fmt_alloc(env, VHDX_TABLE_USED_BYTES);
     uint64_t values_off = layout->metadata_off + VHDX_TABLE_BYTES;
     uint8_t values[LOCATOR_OFF];
     int r = table ? 0 : -FMT_ENOMEM;
@@ -76,7 +76,7 @@ int vhdx_metadata_write(struct fmt_env *env, uint32_t device, const struct vhdx_
         r = vhdx_guid_make(env, values + 16);
     }
     if (r == 0)
-        r = io_write(env, device, layout->metadata_off, table, VHDX_TABLE_BYTES);
+        r = vhdx_table_write(env, device, layout->metadata_off, table);
     if (r == 0)
         r = io_write(env, device, values_off, values, sizeof(values));
     if (r == 0 && layout->differencing)
