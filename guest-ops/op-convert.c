@@ -30,7 +30,7 @@ static int envs_make(struct convert *c)
         void *memory = fmt_arena_buffer(&g->arena, share, ABI_PAGE_BYTES);
         if (!memory)
             return fmt_fail(&g->env, FMT_ENOMEM, FMT_ERR_NOMEM);
-        c->arena[i] = (struct fmt_arena){memory, share, 0};
+        c->arena[i] = (struct fmt_arena){.base = memory, .size_bytes = share};
         c->env[i] = g->env;
         c->env[i].arena = &c->arena[i];
     }
