@@ -167,3 +167,8 @@ int fmt_image_finish(struct fmt_image *image)
 {
     return image->driver->finish ? image->driver->finish(image) : 0;
 }
+
+int fmt_image_check(struct fmt_image *image, struct fmt_check *check, unsigned fix)
+{
+    return image->driver->check ? image->driver->check(image, check, fix) : -FMT_ENOTSUP;
+}

@@ -36,4 +36,7 @@ int fmt_image_write_compressed(struct fmt_image *image, uint64_t offset, const v
 /* Nothing to do is no error: all that was written is in the files. */
 int fmt_image_finish(struct fmt_image *image);
 
+/* Count and report what is wrong with the image; @fix is FMT_FIX_*. */
+int fmt_image_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
+
 #endif

@@ -113,6 +113,9 @@ int layer_read(struct guest *g, uint32_t device, uint64_t offset, void *buffer, 
 int report_init(struct guest *g);
 /* The one record, begun anew: only one can be in the making. */
 struct tree_writer *report_begin(struct guest *g);
+/* The members {code, args} of a message, into a tree that is being written. */
+void report_put_code(struct tree_writer *w, enum fmt_error_code code,
+                     const struct fmt_error_arg *args, unsigned count);
 /* Send the tree as a record, with the next doorbell. Returns 0 or a negative errno, recorded. */
 int report_send(struct guest *g, struct tree_writer *w, enum abi_record record);
 /* A small tree for a request that is waited for: also while a record is in the making. */
@@ -174,5 +177,6 @@ int op_info(struct guest *g);
 int op_create(struct guest *g);
 int op_map(struct guest *g);
 int op_convert(struct guest *g);
+int op_check(struct guest *g);
 
 #endif

@@ -109,6 +109,25 @@ static int guest_read(void *ctx, uint32_t device, uint64_t offset, void *buffer,
     return 0;
 }
 
+static void guest_read_many(void *ctx, uint32_t device, struct fmt_read *reads, size_t count)
+{
+    struct guest *g = ctx;
+
+    for (size_t i = 0; i < count; i++) {
+        struct abi_request request = {.kind = ABI_REQ_READ,
+                                      .device = device,
+                                      .offset = reads[i].offset,
+                                      .length = reads[i].length,
+                                      .addr = (uint64_t)(uintptr_t)reads[i].buffer};
+        if (device < LAYER_DEVICE_FIRST && reads[i].length <= ABI_TRANSFER_MAX_BYTES)
+            ring_post(g, &request, &reads[i].status);
+        else
+            reads[i].status = guest_read(g, device, reads[i].offset, reads[i].buffer,
+                                         reads[i].length);
+    }
+    ring_flush(g);
+}
+
 /* A change makes what was preloaded stale; sizes are asked for anew. */
 static void device_changed(struct guest *g, uint32_t device)
 {
@@ -349,6 +368,7 @@ static void guest_message(void *ctx, enum fmt_message_kind kind, enum fmt_error_
 
 static const struct fmt_io_ops guest_io_ops = {
     .read = guest_read,
+    .read_many = guest_read_many,
     .write = guest_write,
     .zero = guest_zero,
     .zero_write = guest_zero_write,

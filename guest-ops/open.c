@@ -6,7 +6,7 @@ enum { CHAIN_DEPTH_MAX = 4096, LAYER_DEPTH_MAX = 64 };
 
 /* Open a node below, an image itself, so that it can be read as the file @device. */
 static int layer_open(struct guest *g, const struct guest_node *node, size_t position,
-                      uint32_t device)
+                      uint32_t device, uint32_t flags)
 {
     struct fmt_image *image = NULL;
     struct guest_node below;
@@ -17,7 +17,7 @@ static int layer_open(struct guest *g, const struct guest_node *node, size_t pos
     if (r == 0)
         r = node_read(g, node->tree, position, &below);
     if (r == 0)
-        r = guest_chain_open(g, &below, 0, &image);
+        r = guest_chain_open(g, &below, flags & FMT_OPEN_CHECK, &image);
     g->layer_depth--;
     return r < 0 ? r : layer_add(g, device, image);
 }
@@ -40,10 +40,10 @@ int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t fl
                                   .filename = node->filename,
                                   .options = &node->options};
 
-    int r = node->file ? layer_open(g, node, node->file, node->device) : 0;
+    int r = node->file ? layer_open(g, node, node->file, node->device, flags) : 0;
     if (r == 0 && node->header)
         r = layer_open(g, node, node->header,
-                       (uint32_t)fmt_option_number(&node->options, "header", UINT32_MAX));
+                       (uint32_t)fmt_option_number(&node->options, "header", UINT32_MAX), flags);
     if (r < 0)
         return r;
     if (node->driver.length) {

@@ -49,7 +49,7 @@ int report_send(struct guest *g, struct tree_writer *w, enum abi_record record)
     return 0;
 }
 
-static void put_code(struct tree_writer *w, enum fmt_error_code code,
+void report_put_code(struct tree_writer *w, enum fmt_error_code code,
                      const struct fmt_error_arg *args, unsigned count)
 {
     tree_put_u64(w, "code", code);
@@ -71,7 +71,7 @@ void report_message(struct guest *g, enum fmt_message_kind kind, enum fmt_error_
     struct tree_writer *w = report_note_begin(g);
 
     tree_put_u64(w, "message", kind);
-    put_code(w, code, args, count);
+    report_put_code(w, code, args, count);
     const struct abi_request request = request_for(w, ABI_REQ_RESULT, ABI_RECORD_MESSAGE);
     if (request.length > 0)
         ring_call(g, &request, NULL);
@@ -80,7 +80,7 @@ void report_message(struct guest *g, enum fmt_message_kind kind, enum fmt_error_
 static void put_frame(struct tree_writer *w, const struct fmt_error_frame *frame)
 {
     tree_dict(w, NULL);
-    put_code(w, frame->code, frame->arg, frame->args);
+    report_put_code(w, frame->code, frame->arg, frame->args);
     tree_end(w);
 }
 

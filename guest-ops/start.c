@@ -10,6 +10,7 @@ static const struct {
     {"create",  op_create },
     {"map",     op_map    },
     {"convert", op_convert},
+    {"check",   op_check  },
 };
 
 static int run_job(struct guest *g)

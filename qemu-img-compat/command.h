@@ -10,6 +10,7 @@
 typedef void CommandRun(const CommandLine *line, Report *report);
 
 CommandRun command_convert;
+CommandRun command_check;
 CommandRun command_create;
 CommandRun command_info;
 CommandRun command_map;

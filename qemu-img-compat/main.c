@@ -11,6 +11,7 @@ static const struct {
     int id;
     CommandRun *run;
 } commands[] = {
+    {COMMAND_CHECK,   command_check  },
     {COMMAND_CONVERT, command_convert},
     {COMMAND_CREATE,  command_create },
     {COMMAND_INFO,    command_info   },

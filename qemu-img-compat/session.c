@@ -79,6 +79,11 @@ const SessionOptions *session_options(const Session *session)
     return &session->options;
 }
 
+void session_memory_set(Session *session, uint64_t bytes, bool bulk)
+{
+    vmm_memory_set(session->vmm, bytes, bulk);
+}
+
 bool session_file_open(Session *session, const FileOpen *open, uint32_t *device, int *status,
                        GError **error)
 {

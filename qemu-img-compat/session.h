@@ -73,6 +73,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Session, session_free)
 
 const SessionOptions *session_options(const Session *session);
 
+/* Give the guest other memory than the options say, before the run: @bulk: huge pages pay. */
+void session_memory_set(Session *session, uint64_t bytes, bool bulk);
+
 /* Open a file and lend it. The error's text is the reference's ("Could not open 'x': ..."). */
 bool session_file_open(Session *session, const FileOpen *open, uint32_t *device, int *status,
                        GError **error);

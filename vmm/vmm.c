@@ -85,6 +85,12 @@ void vmm_free(struct vmm *vmm)
     free(vmm);
 }
 
+void vmm_memory_set(struct vmm *vmm, uint64_t memory_bytes, bool bulk)
+{
+    vmm->options.memory_bytes = memory_bytes;
+    vmm->options.bulk = bulk;
+}
+
 const char *vmm_engine_name(const struct vmm *vmm)
 {
     return vmm->engine->name;

@@ -77,6 +77,8 @@ struct vmm_result {
  * nothing but memory is reserved before vmm_run(). */
 struct vmm *vmm_new(const struct vmm_options *options, int *status);
 void vmm_free(struct vmm *vmm);
+/* Change memory_bytes and bulk of the options, before the run: once sizes of devices are known. */
+void vmm_memory_set(struct vmm *vmm, uint64_t memory_bytes, bool bulk);
 /* "kvm" or "process": the engine that runs, or would run. */
 const char *vmm_engine_name(const struct vmm *vmm);
 

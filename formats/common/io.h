@@ -53,6 +53,14 @@ struct fmt_run {
     bool zero; /* a hole */
 };
 
+/* One of many reads. */
+struct fmt_read {
+    uint64_t offset;
+    void *buffer;
+    size_t length;
+    int status; /* out: 0 or a negative errno */
+};
+
 /* What is told at once, beside the operation's answer, on standard error. */
 enum fmt_message_kind {
     FMT_MESSAGE_ERROR,    /* "qemu-img: TEXT" */
@@ -64,6 +72,8 @@ enum fmt_message_kind {
 struct fmt_io_ops {
     /* Bytes past the device's end read as zeroes. */
     int (*read)(void *ctx, uint32_t device, uint64_t offset, void *buffer, size_t length);
+    /* All at once, each with a status of its own. NULL: they are done one after the other. */
+    void (*read_many)(void *ctx, uint32_t device, struct fmt_read *reads, size_t count);
     int (*write)(void *ctx, uint32_t device, uint64_t offset, const void *buffer, size_t length);
     /* Make the range read as zeroes, as a hole if @may_unmap. Grows the file if needed. */
     int (*zero)(void *ctx, uint32_t device, uint64_t offset, uint64_t length, bool may_unmap);
@@ -128,6 +138,9 @@ static inline int io_read(struct fmt_env *env, uint32_t device, uint64_t offset,
         return -FMT_EIO;
     return env->io->read(env->io_ctx, device, offset, buffer, length);
 }
+
+/* Reads that do not wait for each other. Their lengths are not 0. */
+void io_read_many(struct fmt_env *env, uint32_t device, struct fmt_read *reads, size_t count);
 
 static inline int io_write(struct fmt_env *env, uint32_t device, uint64_t offset,
                            const void *buffer, size_t length)

@@ -166,16 +166,14 @@ static uint64_t clusters_needed(const struct fmt_image *image, const struct qcow
     return div_up_u64(div_up_u64(bits, WORD_BITS) * (WORD_BITS / 8), state->cluster_bytes);
 }
 
-/* Check the bitmap's table of clusters; the bits themselves do not matter here. */
-static int table_check(struct fmt_image *image, const struct qcow2_bitmap *bitmap)
+int qcow2_bitmap_table_check(struct fmt_image *image, const struct qcow2_bitmap *bitmap)
 {
     struct qcow2_state *state = image->state;
-    struct fmt_env *env = image->env;
     uint64_t entry;
     int r = 0;
 
     if (!io_range_ok(bitmap->table_off, bitmap->table_entries * UINT64_C(8)))
-        r = -FMT_EIO;
+        return -FMT_EIO;
     for (uint32_t i = 0; r == 0 && i < bitmap->table_entries; i++) {
         r = fmt_cache_be64(&state->tables, bitmap->table_off + i * UINT64_C(8), &entry);
         uint64_t off = entry & TABLE_ENTRY_OFFSET;
@@ -183,6 +181,15 @@ static int table_check(struct fmt_image *image, const struct qcow2_bitmap *bitma
                        (off && (entry & TABLE_ENTRY_ALL_ONES || off % state->cluster_bytes != 0))))
             r = -FMT_EINVAL;
     }
+    return r;
+}
+
+/* Check the bitmap's table of clusters; the bits themselves do not matter here. */
+static int table_check(struct fmt_image *image, const struct qcow2_bitmap *bitmap)
+{
+    struct fmt_env *env = image->env;
+
+    int r = qcow2_bitmap_table_check(image, bitmap);
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_QCOW2_BITMAP_TABLE, FMT_STR(bitmap->name), FMT_NUM(-r));
     if (clusters_needed(image, bitmap) != bitmap->table_entries)

@@ -1,54 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: reference counts; see qcow2-refcount.h. */
 #include "qcow2-refcount.h"
+#include "qcow2-count.h"
 
 /* Counts are handled in pieces of so many bytes of a block. */
 enum { PIECE_BYTES = 512 };
 
 /* Internal status: the free clusters have to be searched anew. */
 enum { AGAIN = 11 };
-
-static uint64_t count_get(const uint8_t *bytes, unsigned order, uint64_t index)
-{
-    unsigned bits = 1u << order;
-
-    switch (order) {
-    case 3:
-        return bytes[index];
-    case 4:
-        return be16_load(bytes + index * 2);
-    case 5:
-        return be32_load(bytes + index * 4);
-    case 6:
-        return be64_load(bytes + index * 8);
-    default:
-        return bytes[index * bits / 8] >> (index * bits % 8) & ((1u << bits) - 1);
-    }
-}
-
-static void count_set(uint8_t *bytes, unsigned order, uint64_t index, uint64_t count)
-{
-    unsigned bits = 1u << order, shift = (unsigned)(index * bits % 8);
-    uint8_t *at = bytes + index * bits / 8;
-
-    switch (order) {
-    case 3:
-        *at = (uint8_t)count;
-        break;
-    case 4:
-        be16_store(at, (uint16_t)count);
-        break;
-    case 5:
-        be32_store(at, (uint32_t)count);
-        break;
-    case 6:
-        be64_store(at, count);
-        break;
-    default:
-        *at = (uint8_t)((*at & ~(((1u << bits) - 1) << shift)) | (unsigned)count << shift);
-        break;
-    }
-}
 
 /* A piece of a block: counts [first, first + counts) of it. */
 struct piece {

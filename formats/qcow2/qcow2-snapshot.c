@@ -67,6 +67,7 @@ static int entry_read(struct fmt_image *image, struct cursor *at, uint32_t index
     *snapshot = (struct qcow2_snapshot){
         .l1_off = be64_load(head),
         .l1_entries = be32_load(head + 8),
+        .extra_bytes = extra_bytes,
         .facts = {.date_seconds = be32_load(head + 16),
                   .date_nanoseconds = be32_load(head + 20),
                   .vm_clock_nanoseconds = be64_load(head + 24),
@@ -110,6 +111,7 @@ int qcow2_snapshots_read(struct fmt_image *image)
         }
     }
     image->facts.snapshot_count = h->snapshot_count;
+    state->snapshots_bytes = at.off - h->snapshots_off;
     return 0;
 }
 

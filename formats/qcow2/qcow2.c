@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: opening an image, and its facts. */
+#include "qcow2-check.h"
 #include "qcow2-crypt.h"
 #include "qcow2-map.h"
 
@@ -89,9 +90,8 @@ static int qcow2_open(struct fmt_image *image)
         r = qcow2_crypt_open(image);
     if (r == 0)
         r = backing_read(image);
-    if (image->flags & FMT_OPEN_CHECK)
-        return r;
-    if (r == 0)
+    /* Check reads the snapshots itself, and tells of a broken table. */
+    if (r == 0 && !(image->flags & FMT_OPEN_CHECK))
         r = qcow2_snapshots_read(image);
     return r == 0 ? qcow2_bitmaps_read(image) : r;
 }
@@ -151,6 +151,7 @@ const struct fmt_driver fmt_qcow2_driver = {
     .create = qcow2_create,
     .map = qcow2_map,
     .read = qcow2_read,
+    .check = qcow2_check,
     .has_format_specific = true,
     .supports_backing = true,
 };

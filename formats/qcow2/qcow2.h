@@ -101,6 +101,7 @@ struct qcow2_snapshot {
     struct fmt_snapshot facts;
     uint64_t l1_off;
     uint32_t l1_entries;
+    uint32_t extra_bytes; /* of extra data, as its entry says */
 };
 
 struct qcow2_bitmap {
@@ -144,6 +145,7 @@ struct qcow2_state {
     uint32_t bitmap_count;
     struct qcow2_bitmap *bitmap;
     struct qcow2_snapshot *snapshot; /* facts.snapshot_count of them */
+    uint64_t snapshots_bytes;        /* that their table takes */
 
     struct qcow2_decoded *decoded; /* qcow2-read.c; made when first needed */
     bool prealloc_known, preallocated;
@@ -211,6 +213,9 @@ int qcow2_snapshot_get(struct fmt_image *image, uint32_t index, struct fmt_snaps
 
 /* Read and check the bitmap directory and the bitmaps' tables. Returns 0 or a negative errno. */
 int qcow2_bitmaps_read(struct fmt_image *image);
+/* Whether the entries of the bitmap's table can be right. Returns 0 or a negative errno, which is
+ * not recorded. */
+int qcow2_bitmap_table_check(struct fmt_image *image, const struct qcow2_bitmap *bitmap);
 
 /* ---- qcow2-create.c ---- */
 

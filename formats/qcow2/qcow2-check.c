@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* qcow2: what a check goes through, in the reference's order; see qcow2-check.h. */
+#include "qcow2-check.h"
+#include "qcow2-refcount.h"
+
+enum {
+    SNAPSHOT_HEAD_BYTES = 40,
+    SNAPSHOT_EXTRA_V3_BYTES = 16, /* that entries of version 3 must have */
+    BITMAP_ENTRY_BYTES = 8,
+};
+
+/* Tell why the snapshot table cannot be read, which open records as an error. */
+static void snapshots_failed(const struct qcow2_checker *c)
+{
+    struct fmt_env *env = c->image->env;
+    const struct fmt_error *error = env->error;
+
+    fmt_message(env, FMT_MESSAGE_FRAGMENT, FMT_ERR_QCOW2_CHECK_SNAPSHOTS_READ);
+    for (unsigned i = 0; i < error->frames; i++)
+        env->io->message(env->io_ctx, FMT_MESSAGE_PLAIN, error->frame[i].code, error->frame[i].arg,
+                         error->frame[i].args);
+    fmt_error_clear(env->error);
+    c->result->check_errors++;
+}
+
+static int snapshots_place_check(const struct qcow2_checker *c)
+{
+    const struct qcow2_header *h = &c->state->header;
+    struct fmt_env *env = c->image->env;
+
+    if (h->snapshot_count > QCOW2_SNAPSHOTS_MAX) {
+        fmt_message(env, FMT_MESSAGE_ERROR, FMT_ERR_QCOW2_CHECK_SNAPSHOTS_SIZE);
+        fmt_message(env, FMT_MESSAGE_PLAIN, FMT_ERR_QCOW2_CHECK_SNAPSHOTS_REST,
+                    FMT_NUM(h->snapshot_count - QCOW2_SNAPSHOTS_MAX));
+        return -FMT_EFBIG;
+    }
+    if (h->snapshots_off > INT64_MAX - (uint64_t)h->snapshot_count * SNAPSHOT_HEAD_BYTES ||
+        h->snapshots_off % c->state->cluster_bytes != 0) {
+        fmt_message(env, FMT_MESSAGE_ERROR, FMT_ERR_QCOW2_CHECK_SNAPSHOTS_OFFSET);
+        return -FMT_EINVAL;
+    }
+    return 0;
+}
+
+static int snapshots_check(struct qcow2_checker *c)
+{
+    const struct qcow2_header *h = &c->state->header;
+
+    int r = snapshots_place_check(c);
+    if (r < 0) {
+        c->result->check_errors++;
+        return r;
+    }
+    r = qcow2_snapshots_read(c->image);
+    if (r < 0) {
+        snapshots_failed(c);
+        return r;
+    }
+    for (uint32_t i = 0; h->version >= 3 && i < h->snapshot_count; i++) {
+        if (c->state->snapshot[i].extra_bytes >= SNAPSHOT_EXTRA_V3_BYTES)
+            continue;
+        c->result->corruptions++;
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_SNAPSHOT_SHORT, FMT_TXT("ERROR"), FMT_NUM(i));
+    }
+    return 0;
+}
+
+static int snapshot_count(struct qcow2_checker *c, const struct qcow2_snapshot *snapshot)
+{
+    const struct fmt_snapshot *facts = &snapshot->facts;
+
+    if (snapshot->l1_off % c->state->cluster_bytes != 0) {
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_SNAPSHOT_L1_OFFSET, FMT_STR(facts->id),
+                      FMT_STR(facts->name), FMT_NUM(snapshot->l1_off));
+        c->result->corruptions++;
+        return 0;
+    }
+    if (snapshot->l1_entries > QCOW2_L1_BYTES_MAX / QCOW2_ENTRY_BYTES) {
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_SNAPSHOT_L1_SIZE, FMT_STR(facts->id),
+                      FMT_STR(facts->name), FMT_NUM(snapshot->l1_entries));
+        c->result->corruptions++;
+        return 0;
+    }
+    return qcow2_l1_check(c, snapshot->l1_off, snapshot->l1_entries, false);
+}
+
+static int snapshots_count(struct qcow2_checker *c)
+{
+    const struct qcow2_header *h = &c->state->header;
+    int r = 0;
+
+    if (c->state->has_data_file && h->snapshot_count) {
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_SNAPSHOTS_DATA_FILE, FMT_NUM(h->snapshot_count));
+        c->result->corruptions++;
+    }
+    for (uint32_t i = 0; r == 0 && i < h->snapshot_count; i++)
+        r = snapshot_count(c, &c->state->snapshot[i]);
+    return r < 0 ? r : qcow2_range_count(c, h->snapshots_off, c->state->snapshots_bytes);
+}
+
+/* The clusters of a bitmap. Its table must be right as a whole before they are counted. */
+static int bitmap_count(struct qcow2_checker *c, const struct qcow2_bitmap *bitmap)
+{
+    struct fmt_cache *tables = &c->state->tables;
+    uint64_t entry;
+
+    int r = qcow2_range_count(c, bitmap->table_off,
+                              (uint64_t)bitmap->table_entries * BITMAP_ENTRY_BYTES);
+    if (r < 0)
+        return r;
+    r = qcow2_bitmap_table_check(c->image, bitmap);
+    if (r < 0) {
+        c->result->corruptions++;
+        return r;
+    }
+    for (uint32_t i = 0; r == 0 && i < bitmap->table_entries; i++) {
+        r = fmt_cache_be64(tables, bitmap->table_off + (uint64_t)i * BITMAP_ENTRY_BYTES, &entry);
+        if (r == 0 && entry & QCOW2_OFFSET_MASK)
+            r = qcow2_range_count(c, entry & QCOW2_OFFSET_MASK, c->state->cluster_bytes);
+    }
+    return r;
+}
+
+static int bitmaps_count(struct qcow2_checker *c)
+{
+    const struct qcow2_state *state = c->state;
+
+    if (state->bitmap_count == 0)
+        return 0;
+    int r = qcow2_range_count(c, state->bitmap_directory_off, state->bitmap_directory_bytes);
+    for (uint32_t i = 0; r == 0 && i < state->bitmap_count; i++)
+        r = bitmap_count(c, &state->bitmap[i]);
+    return r;
+}
+
+static int references_count(struct qcow2_checker *c)
+{
+    const struct qcow2_state *state = c->state;
+    const struct qcow2_header *h = &state->header;
+    const struct qcow2_refcounts *refcounts = &state->refcounts;
+
+    int r = qcow2_range_count(c, 0, state->cluster_bytes);
+    if (r == 0)
+        r = qcow2_l1_check(c, h->l1_off, h->l1_entries, true);
+    if (r == 0)
+        r = snapshots_count(c);
+    if (r == 0)
+        r = qcow2_range_count(c, refcounts->table_off,
+                              refcounts->table_entries * QCOW2_ENTRY_BYTES);
+    if (r == 0)
+        r = qcow2_range_count(c, state->crypto_off, state->crypto_bytes);
+    if (r == 0)
+        r = bitmaps_count(c);
+    return r < 0 ? r : qcow2_blocks_check(c);
+}
+
+/* What is needed before anything can be counted. */
+static int checker_init(struct qcow2_checker *c)
+{
+    struct qcow2_state *state = c->state;
+    const struct qcow2_file file = {c->image->env, c->image->device, state};
+
+    int r = io_sector_bytes(c->image->env, c->image->device, &c->file_bytes);
+    if (r < 0)
+        return r;
+    c->clusters = div_up_u64(c->file_bytes, state->cluster_bytes);
+    if (c->clusters > QCOW2_CHECK_CLUSTERS_MAX)
+        return -FMT_EFBIG;
+    c->result->total_clusters = div_up_u64(c->image->facts.virtual_bytes, state->cluster_bytes);
+    c->entries_left = QCOW2_CHECK_ENTRIES_MAX;
+    if (!state->has_data_file)
+        c->plain_mask = QCOW2_COPIED | (QCOW2_OFFSET_MASK & ~(state->cluster_bytes - 1));
+    c->buffer = fmt_arena_buffer(c->image->env->arena, QCOW2_CHECK_BUFFER_BYTES, 4096);
+    if (!c->buffer)
+        return -FMT_ENOMEM;
+    r = state->refcounts.table_entries ? qcow2_refcounts_load(&file) : 0;
+    return r < 0 ? r : qcow2_counts_init(c);
+}
+
+static int refcounts_check(struct qcow2_checker *c)
+{
+    int r = checker_init(c);
+    if (r < 0) {
+        c->result->check_errors++;
+        return r;
+    }
+    r = references_count(c);
+    if (r < 0)
+        return r;
+    qcow2_counts_compare(c);
+    if (c->copied_doubtful)
+        r = qcow2_copied_check(c);
+    if (r < 0)
+        return r;
+    c->result->image_end_offset = (c->highest + 1) * c->state->cluster_bytes;
+    c->result->has_image_end_offset = true;
+    return 0;
+}
+
+int qcow2_check(struct fmt_image *image, struct fmt_check *check, unsigned fix)
+{
+    struct qcow2_checker *c = fmt_alloc(image->env, sizeof(*c));
+
+    if (fix)
+        return -FMT_ENOTSUP;
+    if (!c)
+        return -FMT_ENOMEM;
+    *c = (struct qcow2_checker){.image = image, .state = image->state, .result = check};
+    int r = snapshots_check(c);
+    return r < 0 ? r : refcounts_check(c);
+}
