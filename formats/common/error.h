@@ -29,6 +29,7 @@ enum fmt_errno {
     FMT_ENOMEM = 12,
     FMT_EACCES = 13,
     FMT_EFAULT = 14,
+    FMT_EBUSY = 16,
     FMT_EEXIST = 17,
     FMT_EINVAL = 22,
     FMT_EFBIG = 27,

@@ -12,6 +12,7 @@ struct bat_check {
     uint64_t file_bytes;
     uint8_t *used; /* one bit for each cluster from data_off on */
     uint64_t used_clusters;
+    bool ends_shared; /* the last entry that is in use shares its cluster with another */
 };
 
 /* Tell of a finding, which begins with what is done about it. */
@@ -203,6 +204,7 @@ static int entry_check(struct bat_check *c, uint8_t *seen, uint32_t index)
     c->used = seen;
     int marked = used_mark(c, offset);
     c->used = used;
+    c->ends_shared = marked > 0;
     if (marked == 0)
         return 0;
     /* Entries that name the header or the BAT make the reference abort. */
@@ -228,7 +230,8 @@ static int duplicate_check(struct bat_check *c)
     for (uint32_t i = 0; r == 0 && i < state->header.bat_entries; i++)
         r = entry_check(c, seen, i);
     fmt_arena_release(c->image->env->arena, mark);
-    return r;
+    /* The reference's own: it forgets the status only with the next entry. */
+    return r == 0 && c->ends_shared && !(c->fix & FMT_FIX_ERRORS) ? -FMT_EBUSY : r;
 }
 
 static int statistics_collect(struct bat_check *c)

@@ -89,13 +89,14 @@ int qcow2_range_count(struct qcow2_checker *c, uint64_t offset, uint64_t bytes)
 
     if (bytes == 0)
         return 0;
-    if (offset > INT64_MAX)
-        return -FMT_ENOMEM; /* for the reference, the number of a cluster beyond all bounds */
-    if (offset + bytes >= c->file_bytes + c->state->cluster_bytes) {
+    /* As the reference computes it: with sign, and no regard to overflows. */
+    if ((int64_t)(offset + bytes - c->file_bytes) >= (int64_t)c->state->cluster_bytes) {
         qcow2_finding(c, FMT_ERR_QCOW2_CHECK_BEHIND_END, FMT_NUM(offset), FMT_NUM(bytes));
         c->result->corruptions++;
         return 0;
     }
+    if (offset > INT64_MAX)
+        return -FMT_ENOMEM; /* the number of a cluster beyond all bounds */
     uint64_t last = (offset + bytes - 1) >> bits;
     if (last >= c->clusters)
         c->clusters = last + 1;
