@@ -122,8 +122,8 @@ static void guest_read_many(void *ctx, uint32_t device, struct fmt_read *reads, 
         if (device < LAYER_DEVICE_FIRST && reads[i].length <= ABI_TRANSFER_MAX_BYTES)
             ring_post(g, &request, &reads[i].status);
         else
-            reads[i].status = guest_read(g, device, reads[i].offset, reads[i].buffer,
-                                         reads[i].length);
+            reads[i].status =
+                guest_read(g, device, reads[i].offset, reads[i].buffer, reads[i].length);
     }
     ring_flush(g);
 }

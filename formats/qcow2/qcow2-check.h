@@ -16,7 +16,7 @@
 enum {
     QCOW2_COUNT_PAGE_BITS = 16,
     QCOW2_COUNT_PAGE = 1 << QCOW2_COUNT_PAGE_BITS, /* clusters of a page of counts */
-    QCOW2_CHECK_READS = 128,                       /* tables read at once */
+    QCOW2_CHECK_READS = 240,                       /* tables read at once */
     QCOW2_CHECK_BUFFER_BYTES = 2 << 20,            /* at least one table, of the largest clusters */
 };
 
