@@ -163,7 +163,7 @@ static int options_read(struct plan *plan)
         return fmt_fail(env, FMT_ENOTSUP, FMT_ERR_VMDK_FLAT_BACKING);
     if (plan->flat && plan->zeroed_grains)
         return fmt_fail(env, FMT_ENOTSUP, FMT_ERR_VMDK_FLAT_ZEROED);
-    if (create->virtual_bytes > FMT_OFFSET_MAX ||
+    if (plan->bytes > INT64_MAX ||
         (!plan->flat && !plan->split && create->virtual_bytes > SPARSE_BYTES_MAX) ||
         (plan->split && create->virtual_bytes > EXTENTS_MAX * SPLIT_BYTES))
         return fmt_fail(env, FMT_EFBIG, FMT_ERR_IO, FMT_NUM(FMT_EFBIG));
@@ -218,6 +218,8 @@ static int file_fill(struct plan *plan, uint32_t device, uint64_t bytes)
 
     if (!plan->flat)
         return vmdk_new_extent_write(env, device, &extent);
+    if (bytes > FMT_OFFSET_MAX)
+        return fmt_fail(env, FMT_EIO, FMT_ERR_OFFSET_MAX, FMT_NUM(bytes), FMT_NUM(FMT_OFFSET_MAX));
     int r = io_truncate(env, device, bytes, FMT_PREALLOC_OFF);
     return r < 0 ? fmt_fail(env, FMT_EIO, FMT_ERR_RESIZE_FILE, FMT_NUM(-r)) : 0;
 }
@@ -378,7 +380,9 @@ static int files_make(struct plan *plan)
 
 int vmdk_create_check(struct fmt_env *env, const struct fmt_create *create)
 {
-    struct plan plan = {.env = env, .create = create};
+    struct plan plan = {.env = env,
+                        .create = create,
+                        .bytes = round_up_u64(create->virtual_bytes, FMT_SECTOR_BYTES)};
 
     return options_read(&plan);
 }
