@@ -7,6 +7,11 @@ extern const struct fmt_driver fmt_bochs_driver;
 extern const struct fmt_driver fmt_cloop_driver;
 extern const struct fmt_driver fmt_dmg_driver;
 extern const struct fmt_driver fmt_blkdebug_driver;
+extern const struct fmt_driver fmt_blklogwrites_driver;
+extern const struct fmt_driver fmt_blkverify_driver;
+extern const struct fmt_driver fmt_replication_driver;
+extern const struct fmt_driver fmt_snapshot_access_driver;
+extern const struct fmt_driver fmt_quorum_driver;
 extern const struct fmt_driver fmt_compress_driver;
 extern const struct fmt_driver fmt_file_driver;
 extern const struct fmt_driver fmt_host_cdrom_driver;
@@ -42,6 +47,8 @@ const struct fmt_driver *const fmt_drivers[] = {
     &fmt_vmdk_driver,
     &fmt_vpc_driver,
     &fmt_blkdebug_driver,
+    &fmt_blklogwrites_driver,
+    &fmt_blkverify_driver,
     &fmt_compress_driver,
     &fmt_file_driver,
     &fmt_host_cdrom_driver,
@@ -49,6 +56,9 @@ const struct fmt_driver *const fmt_drivers[] = {
     &fmt_null_aio_driver,
     &fmt_null_co_driver,
     &fmt_preallocate_driver,
+    &fmt_quorum_driver,
+    &fmt_replication_driver,
+    &fmt_snapshot_access_driver,
     &fmt_throttle_driver,
     NULL,
 };

@@ -58,7 +58,9 @@ int fmt_image_open(struct fmt_env *env, const struct fmt_image_spec *spec, struc
                                     .device = spec->device,
                                     .flags = spec->flags,
                                     .filename = spec->filename,
-                                    .options = spec->options};
+                                    .options = spec->options,
+                                    .child = spec->child,
+                                    .child_count = spec->child_count};
     if (!candidate->driver) {
         int r = fmt_probe(env, spec->device, spec->filename, &candidate->driver);
         if (r < 0)

@@ -140,6 +140,7 @@ struct guest_node {
     const struct tree *tree; /* where the node stands */
     size_t file;             /* the position in it of the node below; 0: a file of the host */
     size_t header;           /* the same of a LUKS header's node */
+    size_t children;         /* the position of the list of further nodes below; 0: none */
 };
 
 /* The job's "secrets" for drivers, a list of {id, text} or {id, is-secret}: passphrases, and

@@ -74,6 +74,8 @@ int node_read(struct guest *g, const struct tree *tree, size_t position, struct 
         node->file = item.inside;
     if (tree_find(tree, position, "header", &item) && item.type == TREE_DICT)
         node->header = item.inside;
+    if (tree_find(tree, position, "children", &item) && item.type == TREE_LIST)
+        node->children = item.inside;
     if (tree_find(tree, position, "options", &item) && item.type == TREE_DICT)
         return options_read(g, tree, item.inside, &node->options);
     return 0;

@@ -151,7 +151,7 @@ static int put_image(struct guest *g, struct tree_writer *w, struct fmt_image *i
     int r = put_children(g, w, image);
     if (r == 0)
         r = put_inner(g, w, "backing-image", image->backing);
-    if (r == 0)
+    if (r == 0 && !image->driver->own_files)
         r = put_inner(g, w, "file-image", layer_find(g, image->device));
     if (r == 0)
         r = put_snapshots(g, w, image);

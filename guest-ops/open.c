@@ -22,6 +22,32 @@ static int layer_open(struct guest *g, const struct guest_node *node, size_t pos
     return r < 0 ? r : layer_add(g, device, image);
 }
 
+/* Open the nodes of a list {name, device, node}; those without a node are files of the host. */
+static int children_open(struct guest *g, const struct guest_node *node,
+                         struct fmt_image_spec *spec, uint32_t flags)
+{
+    struct tree_item item, below;
+    uint32_t count = 0;
+    int r = 0;
+
+    if (!node->children)
+        return 0;
+    for (size_t at = node->children; tree_next(node->tree, &at, &item);)
+        count++;
+    spec->child = fmt_alloc(&g->env, (count + 1) * sizeof(*spec->child));
+    if (!spec->child)
+        return -FMT_ENOMEM;
+    for (size_t at = node->children; r == 0 && tree_next(node->tree, &at, &item);) {
+        struct fmt_child *child = &spec->child[spec->child_count++];
+        struct tree_bytes name = tree_get_bytes(node->tree, item.inside, "name");
+        child->name = (struct fmt_bytes){name.data, name.length};
+        child->device = (uint32_t)tree_get_u64(node->tree, item.inside, "device", UINT32_MAX);
+        if (tree_find(node->tree, item.inside, "node", &below) && below.type == TREE_DICT)
+            r = layer_open(g, node, below.inside, child->device, flags);
+    }
+    return r;
+}
+
 /* Somebody writes to the file: it may be read only by a driver that interprets nothing. */
 static int busy_check(struct guest *g, const struct guest_node *node, struct fmt_image_spec *spec)
 {
@@ -44,6 +70,8 @@ int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t fl
     if (r == 0 && node->header)
         r = layer_open(g, node, node->header,
                        (uint32_t)fmt_option_number(&node->options, "header", UINT32_MAX), flags);
+    if (r == 0)
+        r = children_open(g, node, &spec, flags);
     if (r < 0)
         return r;
     if (node->driver.length) {

@@ -52,8 +52,10 @@ static bool info_reference(void *ctx, Session *session, const struct tree *refer
 
     *status = -1;
     if (!full) {
-        run->complete = g_strdup_printf("Could not determine the backing file name of '%s'",
-                                        value_dict_get_string(last, "filename"));
+        const char *name = value_dict_get_string(last, "backing-filename");
+        run->complete = g_strdup_printf("Could not determine absolute backing filename, but "
+                                        "backing filename '%s' present",
+                                        name ? name : "");
         return false;
     }
     if (!g_hash_table_add(run->names, g_strdup(full))) {

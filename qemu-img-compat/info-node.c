@@ -3,7 +3,6 @@
 #include "info-node.h"
 
 #include "lib/drivers.h"
-#include "lib/name.h"
 #include "tree-value.h"
 
 /* QEMU counts files in sectors. */
@@ -72,6 +71,13 @@ static bool is_leaf(const ImageFacts *image)
     return driver && driver_is_protocol(driver);
 }
 
+/* Are its files those that the record lists, and no other? */
+static bool has_own_files(const ImageFacts *image)
+{
+    const Driver *driver = image->format ? driver_find(image->format) : NULL;
+    return driver && (driver_is_protocol(driver) || driver->kind == DRIVER_OTHER);
+}
+
 /* The image's files. The latest comes first: QEMU puts new children before the others. */
 static Value *children_new(const ImageFacts *image)
 {
@@ -90,7 +96,7 @@ static Value *children_new(const ImageFacts *image)
                 child_append(children, name ? name : "", file_info(image->session, number));
         }
     }
-    if (!inner_append(children, image, "file-image", "file") && !is_leaf(image))
+    if (!inner_append(children, image, "file-image", "file") && !has_own_files(image))
         child_append(children, "file", file_info(image->session, image->device));
     return children;
 }
@@ -99,15 +105,20 @@ static Value *children_new(const ImageFacts *image)
 static int64_t actual_bytes(const ImageFacts *image, const Value *children)
 {
     struct vmm_device_facts facts;
+    const Driver *driver = image->format ? driver_find(image->format) : NULL;
+    bool is_filter = driver && driver->kind == DRIVER_FILTER; /* what else it has does not count */
     int64_t sum = 0;
 
+    if (is_leaf(image) && value_list_length(children))
+        return -1;
     if (is_leaf(image))
         return session_file_facts(image->session, image->device, &facts)
                    ? (int64_t)facts.allocated_bytes
                    : 0;
     for (size_t i = 0; i < value_list_length(children); i++) {
         const Value *child = value_list_at(children, i);
-        if (g_strcmp0(value_dict_get_string(child, "name"), "backing") == 0)
+        const char *name = value_dict_get_string(child, "name");
+        if (g_strcmp0(name, "backing") == 0 || (is_filter && g_strcmp0(name, "file") != 0))
             continue;
         const Value *bytes = value_dict_get(value_dict_get(child, "info"), "actual-size");
         if (!bytes)
@@ -117,7 +128,7 @@ static int64_t actual_bytes(const ImageFacts *image, const Value *children)
     return sum;
 }
 
-static void put_backing(Value *info, const ImageFacts *image, const char *filename)
+static void put_backing(Value *info, const ImageFacts *image)
 {
     g_autofree char *name = tree_dup_text(image->tree, image->position, "backing-name");
     g_autofree char *format = tree_dup_text(image->tree, image->position, "backing-format");
@@ -125,7 +136,7 @@ static void put_backing(Value *info, const ImageFacts *image, const char *filena
     if (!name || !*name)
         return;
     value_dict_put_string(info, "backing-filename", name);
-    g_autofree char *full = name_backing_full(filename, name, NULL);
+    g_autofree char *full = session_backing_name(image->session, image->device, name, NULL);
     if (full)
         value_dict_put_string(info, "full-backing-filename", full);
     if (format)
@@ -206,10 +217,11 @@ static Value *image_info(const Session *session, const struct tree *tree, size_t
         .device = (uint32_t)tree_get_u64(tree, position, "device", UINT32_MAX),
         .format = format,
     };
-    g_autofree char *filename = session_image_name(session, image.device, format);
     uint64_t cluster_bytes = tree_get_u64(tree, position, "cluster-bytes", 0);
     Value *info = value_new_dict();
     Value *children = children_new(&image);
+    session_image_format_set(session, image.device, format);
+    g_autofree char *filename = session_image_name(session, image.device, format);
     int64_t actual = actual_bytes(&image, children);
 
     value_dict_put_string(info, "filename", filename);
@@ -224,7 +236,7 @@ static Value *image_info(const Session *session, const struct tree *tree, size_t
         value_dict_put_int(info, "cluster-size", (int32_t)cluster_bytes);
     if (!tree_get_bool(tree, position, "no-dirty-flag", false))
         value_dict_put_bool(info, "dirty-flag", tree_get_bool(tree, position, "dirty", false));
-    put_backing(info, &image, filename);
+    put_backing(info, &image);
     put_snapshots(info, tree, position);
     put_specific(info, &image);
     /* Last, as QEMU: the order within a hash bucket depends on it. */

@@ -5,20 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lib/drivers.h"
 #include "lib/name.h"
 #include "lib/node-options.h"
 #include "lib/node.h"
 #include "lib/opts.h"
+#include "node-open-internal.h"
 #include "tree-value.h"
-
-typedef struct NodeOpen {
-    Session *session;
-    bool named_by_user;
-    bool writable;
-} NodeOpen;
-
-static Value *node_describe(const NodeOpen *run, const Value *node, GError **error);
 
 /* A switch that came as a boolean or as a word. */
 static bool node_flag(const Value *node, const char *key)
@@ -91,25 +83,6 @@ static bool file_open(const NodeOpen *run, const Value *file, const Driver *driv
     return opened && node_options_check(file, false, error);
 }
 
-/* What filters demand that only the host knows. Their file is open already. */
-static bool filter_check(const NodeOpen *run, const Value *node, GError **error)
-{
-    const char *driver = value_dict_get_string(node, "driver");
-    const char *group = value_dict_get_string(node, "throttle-group");
-    const Objects *objects = session_options(run->session)->objects;
-
-    if (g_strcmp0(driver, "copy-on-read") == 0)
-        return failure_set(error, "Block node is read-only");
-    if (g_strcmp0(driver, "throttle") != 0)
-        return true;
-    if (!group)
-        return failure_set(error, "Please specify a throttle group");
-    const Value *object = objects ? objects_find(objects, group) : NULL;
-    if (g_strcmp0(value_dict_get_string(object, "qom-type"), "throttle-group") == 0)
-        return true;
-    return failure_set(error, "Throttle group '%s' does not exist", group);
-}
-
 /* Nodes without a name get one from the reference that nobody can foretell. */
 static const char *node_name(const Value *node, const char *otherwise)
 {
@@ -131,8 +104,8 @@ static bool stack_check(const Value *node, const Value *file, GError **error)
     return true;
 }
 
-static Value *description_new(const Value *node, const char *filename, uint32_t device,
-                              Value *options)
+Value *node_description_new(const Value *node, const char *filename, uint32_t device,
+                            Value *options)
 {
     const char *driver = value_dict_get_string(node, "driver");
     const Value *backing = value_dict_get(node, "backing");
@@ -164,9 +137,11 @@ static Value *leaf_describe(const NodeOpen *run, const Value *node, const Driver
         if (!file_open(run, node, driver, &device, NULL, error))
             return NULL;
         session_image_set(run->session, device, node);
-        return description_new(node, session_file_node(run->session, device)->filename, device,
-                               value_new_dict());
+        return node_description_new(node, session_file_node(run->session, device)->filename, device,
+                                    value_new_dict());
     }
+    if (node_has_parts(driver))
+        return node_parts_describe(run, node, driver, error);
     if (!g_str_has_prefix(driver->name, "null-")) {
         failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet", driver->name);
         return NULL;
@@ -176,8 +151,8 @@ static Value *leaf_describe(const NodeOpen *run, const Value *node, const Driver
         return NULL;
     device = session_layer_new(run->session, node);
     session_image_set(run->session, device, node);
-    return description_new(node, session_file_node(run->session, device)->filename, device,
-                           options);
+    return node_description_new(node, session_file_node(run->session, device)->filename, device,
+                                options);
 }
 
 /*
@@ -200,18 +175,44 @@ static bool header_open(const NodeOpen *run, const Value *node, Value *options, 
         return !reason;
     }
     const Driver *driver = driver_find(value_dict_get_string(header, "driver"));
-    g_autoptr(Value) inherited = node_inherit(header, node);
-    if (driver->kind == DRIVER_FILE) {
-        if (!file_open(run, inherited, driver, &device, NULL, error))
-            return false;
-    } else {
-        *below = node_describe(run, inherited, error);
-        if (!*below)
-            return false;
-        device = session_layer_new(run->session, header);
-    }
+    if (!node_below_open(run, header, node, driver, &device, NULL, below, error))
+        return false;
     value_dict_put(options, "header", value_new_uint(device));
     return true;
+}
+
+bool node_below_open(const NodeOpen *run, const Value *child, const Value *parent,
+                     const Driver *driver, uint32_t *device, char **busy, Value **below,
+                     GError **error)
+{
+    const char *name = value_dict_get_string(child, "driver");
+    g_autoptr(Value) inherited = node_inherit(child, parent);
+
+    if (name && driver_find(name)->kind == DRIVER_FILE)
+        return file_open(run, inherited, driver, device, busy, error);
+    *below = node_describe(run, inherited, error);
+    if (!*below)
+        return false;
+    *device = session_layer_new(run->session, child);
+    return true;
+}
+
+Value *node_stand_in_new(const Value *below)
+{
+    Value *stand_in = value_new_dict();
+
+    value_dict_put(stand_in, "device", value_copy(value_dict_get(below, "device")));
+    return stand_in;
+}
+
+/* The node as it is called: what the guest opens below it may get a format only then. */
+static Value *node_stacked_whole(const Value *node, const Value *below)
+{
+    Value *whole = value_copy(node);
+
+    if (below)
+        value_dict_put(whole, "file", node_stand_in_new(below));
+    return whole;
 }
 
 /* A node over another: a format or filter. */
@@ -225,34 +226,32 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
     g_autofree char *busy = NULL;
     uint32_t device;
 
-    if (g_strcmp0(driver, "quorum") == 0 && !value_dict_has(node, "children.0")) {
-        failure_set(error, "Number of provided children must be 1 or more");
-        return NULL;
-    }
     if (!file || !file_driver) {
         failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet", driver);
         return NULL;
     }
-    g_autoptr(Value) inherited = node_inherit(file, node);
-    if (driver_find(file_driver)->kind == DRIVER_FILE) {
-        if (!file_open(run, inherited, driver ? driver_find(driver) : NULL, &device, &busy, error))
-            return NULL;
-    } else {
-        below = node_describe(run, inherited, error);
-        if (!below)
-            return NULL;
-        device = session_layer_new(run->session, file);
-    }
-    if (!stack_check(node, file, error) || !filter_check(run, node, error))
+    if (!node_below_open(run, file, node, driver ? driver_find(driver) : NULL, &device, &busy,
+                         &below, error))
+        return NULL;
+    g_autoptr(Value) whole = node_stacked_whole(node, below);
+    if (!stack_check(node, file, error) || !node_filter_check(run, node, error))
         return NULL;
     Value *options = driver ? node_options_typed(node, error) : value_new_dict();
     if (!options || !header_open(run, node, options, &header, error)) {
         value_free(options);
         return NULL;
     }
-    session_image_set(run->session, device, node);
-    Value *description =
-        description_new(node, session_file_node(run->session, device)->filename, device, options);
+    g_autoptr(Value) log = NULL;
+    if (!node_log_open(run, node, whole, &log, error)) {
+        value_free(options);
+        return NULL;
+    }
+    session_image_set(run->session, device, whole);
+    Value *description = node_description_new(
+        node, session_file_node(run->session, device)->filename, device, options);
+    node_filter_fault(node, file_driver, description);
+    if (log)
+        value_dict_put(description, "children", g_steal_pointer(&log));
     if (below)
         value_dict_put(description, "file", g_steal_pointer(&below));
     if (header)
@@ -262,13 +261,15 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
     return description;
 }
 
-static Value *node_describe(const NodeOpen *run, const Value *node, GError **error)
+Value *node_describe(const NodeOpen *run, const Value *node, GError **error)
 {
     const char *name = value_dict_get_string(node, "driver");
     const Driver *driver = name ? driver_find(name) : NULL;
 
     if (driver && driver_is_protocol(driver))
         return leaf_describe(run, node, driver, error);
+    if (driver && node_has_parts(driver))
+        return node_parts_describe(run, node, driver, error);
     return stacked_describe(run, node, error);
 }
 
@@ -340,8 +341,7 @@ static bool backing_open(const NodeOpen *run, const struct tree *reference, uint
     uint32_t overlay = (uint32_t)tree_get_u64(reference, root, "device", UINT32_MAX);
     g_autofree char *name = tree_dup_text(reference, root, "name");
     g_autofree char *format = tree_dup_text(reference, root, "format");
-    g_autofree char *overlay_name = session_image_name(run->session, overlay, NULL);
-    g_autofree char *full = name_backing_full(overlay_name, name ? name : "", error);
+    g_autofree char *full = session_backing_name(run->session, overlay, name ? name : "", error);
     g_autoptr(GString) warnings = g_string_new(NULL);
 
     if (!full)

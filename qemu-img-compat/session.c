@@ -10,6 +10,7 @@
 #include "error-text.h"
 #include "file-error.h"
 #include "lib/drivers.h"
+#include "lib/name.h"
 #include "lib/node.h"
 #include "lib/settings.h"
 #include "lib/terminal.h"
@@ -158,12 +159,55 @@ void session_image_set(Session *session, uint32_t device, const Value *node)
     file->image = value_copy(node);
 }
 
+void session_image_format_set(const Session *session, uint32_t device, const char *format)
+{
+    const FileNode *file = node_at(session, device);
+
+    if (file && file->image && format && driver_find(format) &&
+        !value_dict_has(file->image, "driver"))
+        value_dict_put_string(file->image, "driver", format);
+}
+
+static Value *node_whole(const Session *session, const Value *node);
+
+/* A child, or what it stands for. */
+static Value *child_whole(const Session *session, const Value *child)
+{
+    const Value *number = value_dict_get(child, "device");
+    const FileNode *file = number ? node_at(session, (uint32_t)value_int(number, 0)) : NULL;
+
+    return file && file->image ? node_whole(session, file->image) : value_copy(child);
+}
+
+/* A copy of the node in which no child stands for another. */
+static Value *node_whole(const Session *session, const Value *node)
+{
+    static const char *const names[] = {"file", "image", "raw", "test", "log", "children"};
+    Value *whole = value_copy(node);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        const Value *child = value_dict_get(node, names[i]);
+        if (!child)
+            continue;
+        if (value_kind(child) == VALUE_DICT)
+            value_dict_put(whole, names[i], child_whole(session, child));
+        if (value_kind(child) != VALUE_LIST)
+            continue;
+        Value *list = value_new_list();
+        for (size_t n = 0; n < value_list_length(child); n++)
+            value_list_append(list, child_whole(session, value_list_at(child, n)));
+        value_dict_put(whole, names[i], list);
+    }
+    return whole;
+}
+
 uint32_t session_layer_new(Session *session, const Value *node)
 {
     FileNode *layer = g_new0(FileNode, 1);
 
     layer->filename = node_filename(node);
-    layer->driver = driver_find(value_dict_get_string(node, "driver"))->name;
+    const char *driver = value_dict_get_string(node, "driver");
+    layer->driver = driver ? driver_find(driver)->name : "";
     g_ptr_array_add(session->layers, layer);
     return ABI_DEVICES_MAX + session->layers->len - 1;
 }
@@ -174,10 +218,24 @@ char *session_image_name(const Session *session, uint32_t device, const char *fo
 
     if (!file || !file->image)
         return g_strdup(file ? file->filename : "");
-    g_autoptr(Value) node = value_copy(file->image);
+    g_autoptr(Value) node = node_whole(session, file->image);
     if (format)
         value_dict_put_string(node, "driver", format);
     return node_filename(node);
+}
+
+char *session_backing_name(const Session *session, uint32_t device, const char *name,
+                           GError **error)
+{
+    const FileNode *file = session_file_node(session, device);
+    g_autoptr(Value) node = file && file->image ? node_whole(session, file->image) : NULL;
+    g_autofree char *base = node ? node_base(node, error) : g_strdup(file ? file->filename : "");
+
+    if (!*name || name_has_protocol(name) || *name == '/') {
+        g_clear_error(error);
+        return *name ? g_strdup(name) : NULL;
+    }
+    return base ? name_combine(base, name) : NULL;
 }
 
 /* Keep the first error; later ones are its consequences. */

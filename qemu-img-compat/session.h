@@ -86,14 +86,25 @@ bool session_file_facts(const Session *session, uint32_t device, struct vmm_devi
 
 /* A device number for an image, opened by the guest, that serves as the file of another. */
 uint32_t session_layer_new(Session *session, const Value *node);
-/* Which node (lib/node.h) has the device as its file. */
+/* Which node (lib/node.h) has the device as its file. A child {"device": number} in it stands for
+ * the node that has that device. */
 void session_image_set(Session *session, uint32_t device, const Value *node);
+
+/* What the guest found an image's format to be, where the node does not say. */
+void session_image_format_set(const Session *session, uint32_t device, const char *format);
 
 /*
  * How the image on the device is called, once its format is known: its file's name, or json:{...}.
  * The caller frees it.
  */
 char *session_image_name(const Session *session, uint32_t device, const char *format);
+
+/*
+ * The whole name of a backing file that the image on the device calls @name: relative to the folder
+ * of the file below it. NULL: the name is empty, or with the error set. The caller frees it.
+ */
+char *session_backing_name(const Session *session, uint32_t device, const char *name,
+                           GError **error);
 
 /* Seconds since 1970, or what SOURCE_DATE_EPOCH says: the job's "now", for dates in images. */
 uint64_t session_now(void);

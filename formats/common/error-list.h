@@ -43,6 +43,9 @@ FMT_ERROR(CHILD_NAME, ERROR, "The name of the backing file is too long")
 FMT_ERROR(RAW_OFFSET_TOO_LARGE, ERROR, "Offset (%u) cannot be greater than size of the containing file (%d)")
 FMT_ERROR(RAW_WINDOW_TOO_LARGE, ERROR, "The sum of offset (%u) and size (%u) has to be smaller or equal to the  actual size of the containing file (%d)")
 FMT_ERROR(RAW_SIZE_UNALIGNED, ERROR, "Specified size is not multiple of %u")
+/* nodes of several files */
+FMT_ERROR(BLKVERIFY_MISMATCH, ERROR, "blkverify: read offset=%u bytes=%u contents mismatch at offset %u")
+FMT_ERROR(QUORUM_CHILDREN, ERROR, "A quorum of more than %u children is not supported")
 /* qcow2 */
 FMT_ERROR(QCOW2_MAGIC, ERROR, "Image is not in qcow2 format")
 FMT_ERROR(QCOW2_VERSION, ERROR, "Unsupported qcow2 version %u")

@@ -54,7 +54,8 @@ struct fmt_image {
     uint32_t device;                   /* the "file" child */
     uint32_t flags;                    /* FMT_OPEN_* */
     struct fmt_bytes filename;         /* as the host knows it; for texts only */
-    const struct fmt_options *options; /* options of the node, e.g. raw's offset and size */
+    const struct fmt_options *options; /* of the node, e.g. raw's offset and size; only open() may
+                                          look at them */
     struct fmt_facts facts;
     struct fmt_image *backing; /* set by whoever opens the chain */
     struct fmt_child *child;   /* further files, without "file" itself and the backing file */
@@ -232,6 +233,7 @@ struct fmt_driver {
     bool map_opaque;   /* the map command prints all as DATA without an offset, whatever
                           map() knows */
     bool supports_backing;
+    bool own_files; /* image->device is one of child[], not a "file" of its own */
 };
 
 /* info of formats that have no facts of their own. */

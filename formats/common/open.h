@@ -11,6 +11,8 @@ struct fmt_image_spec {
     uint32_t flags;
     struct fmt_bytes filename;
     const struct fmt_options *options; /* may be NULL */
+    struct fmt_child *child;           /* further files that the node names; become the image's */
+    uint32_t child_count;
 };
 
 /* Open one image (without its backing file). On failure the driver has recorded the error. */

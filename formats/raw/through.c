@@ -49,9 +49,11 @@ const struct fmt_driver fmt_host_cdrom_driver = {THROUGH("host_cdrom"),
 
 const struct fmt_driver fmt_compress_driver = {THROUGH("compress"), .passes_facts = true};
 const struct fmt_driver fmt_preallocate_driver = {THROUGH("preallocate"), .passes_facts = true};
+const struct fmt_driver fmt_blklogwrites_driver = {THROUGH("blklogwrites"), .passes_facts = true};
+const struct fmt_driver fmt_replication_driver = {THROUGH("replication"), .passes_facts = true};
+const struct fmt_driver fmt_snapshot_access_driver = {THROUGH("snapshot-access"),
+                                                      .no_dirty_flag = true};
 const struct fmt_driver fmt_throttle_driver = {THROUGH("throttle"), .passes_facts = true};
-
-const struct fmt_driver fmt_blkdebug_driver = {THROUGH("blkdebug"), .no_dirty_flag = true};
 
 /* A device of zeroes without a file. */
 static int null_open(struct fmt_image *image)

@@ -129,6 +129,112 @@ static void test_null(void **state)
     fake_world_free(world);
 }
 
+/* Open an image over the devices. */
+static int open_parts(struct fake_world *world, const char *driver, uint32_t count,
+                      const struct fmt_options *options, struct fmt_image **image)
+{
+    static struct fmt_child child[4];
+    struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of(driver)),
+                                  .options = options,
+                                  .child = child,
+                                  .child_count = count};
+
+    for (uint32_t i = 0; i < count; i++)
+        child[i].device = i;
+    return fmt_image_open(&world->env, &spec, image);
+}
+
+static void test_quorum(void **state)
+{
+    static const struct {
+        const char *bytes; /* the first of each child, the last child first */
+        uint64_t threshold;
+        const char *pattern;
+        int read; /* what comes out, or a negative errno */
+    } rows[] = {
+        {"aaa", 3, "quorum", 'a'     },
+        {"aab", 2, "quorum", 'a'     },
+        {"baa", 2, "quorum", 'a'     },
+        {"aab", 3, "quorum", -FMT_EIO},
+        {"abc", 1, "quorum", 'c'     },
+        {"abc", 2, "quorum", -FMT_EIO},
+        {"abc", 2, "fifo",   'c'     },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct fake_world *world = fake_world_new();
+        struct fmt_option option[] = {
+            number("vote-threshold", rows[i].threshold),
+            {fmt_bytes_of("read-pattern"), FMT_OPTION_TEXT, 0, fmt_bytes_of(rows[i].pattern)},
+        };
+        struct fmt_options options = {option, 2};
+        struct fmt_image *image;
+        uint8_t bytes[1024] = {0};
+        for (size_t n = 0; n < 3; n++) {
+            bytes[0] = (uint8_t)rows[i].bytes[n];
+            fake_device_add(world, "c", bytes, sizeof(bytes));
+        }
+        assert_int_equal(open_parts(world, "quorum", 3, &options, &image), 0);
+        assert_int_equal(image->facts.virtual_bytes, 1024);
+        int r = fmt_image_read(image, 0, bytes, sizeof(bytes));
+        assert_int_equal(r < 0 ? r : bytes[0], rows[i].read);
+        fake_world_free(world);
+    }
+}
+
+static void test_parts_refused(void **state)
+{
+    static const uint8_t bytes[2048];
+    struct fake_world *world = fake_world_new();
+    struct fmt_image *image;
+
+    (void)state;
+    fake_device_add(world, "a", bytes, 1024);
+    fake_device_add(world, "b", bytes, 2048);
+    assert_true(open_parts(world, "quorum", 0, NULL, &image) < 0);
+    assert_true(open_parts(world, "blkverify", 1, NULL, &image) < 0);
+    fake_world_reset(world);
+    assert_true(open_parts(world, "quorum", 2, NULL, &image) < 0);
+    assert_string_equal(fake_error(world), "TOTAL_SECTORS(5)");
+    fake_world_free(world);
+}
+
+static void test_blkverify(void **state)
+{
+    struct fake_world *world = fake_world_new();
+    uint8_t bytes[1024] = {[700] = 1};
+    struct fmt_image *image;
+
+    (void)state;
+    fake_device_add(world, "test", bytes, sizeof(bytes));
+    bytes[900] = 1;
+    fake_device_add(world, "raw", bytes, sizeof(bytes));
+    assert_int_equal(open_parts(world, "blkverify", 2, NULL, &image), 0);
+    assert_int_equal(fmt_image_read(image, 512, bytes, 256), 0);
+    assert_int_equal(bytes[700 - 512], 1);
+    assert_int_equal(fmt_image_read(image, 512, bytes, 512), -FMT_EIO);
+    assert_string_equal(fake_error(world), "BLKVERIFY_MISMATCH(512,512,900)");
+    fake_world_free(world);
+}
+
+static void test_blkdebug_failing(void **state)
+{
+    struct fmt_option option[] = {number("read-errno", FMT_ENOSPC)};
+    struct fmt_options options = {option, 1};
+    struct fake_world *world = fake_world_new();
+    struct fmt_image *image;
+    struct fmt_extent extent;
+    uint8_t bytes[512] = {0};
+
+    (void)state;
+    fake_device_add(world, "a", bytes, sizeof(bytes));
+    assert_int_equal(open_parts(world, "blkdebug", 1, &options, &image), 0);
+    assert_int_equal(fmt_image_map(image, 0, 512, &extent), 0);
+    assert_int_equal(extent.kind, FMT_EXTENT_CODED);
+    assert_int_equal(fmt_image_read(image, 0, bytes, 512), -FMT_ENOSPC);
+    fake_world_free(world);
+}
+
 static void test_failing_io(void **state)
 {
     (void)state;
@@ -146,9 +252,11 @@ static void test_failing_io(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window),     cmocka_unit_test(test_create),
-        cmocka_unit_test(test_through),    cmocka_unit_test(test_null),
-        cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_window),           cmocka_unit_test(test_create),
+        cmocka_unit_test(test_through),          cmocka_unit_test(test_null),
+        cmocka_unit_test(test_failing_io),       cmocka_unit_test(test_quorum),
+        cmocka_unit_test(test_parts_refused),    cmocka_unit_test(test_blkverify),
+        cmocka_unit_test(test_blkdebug_failing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,8 +32,7 @@ static char *node_option_text(const Value *value)
     }
 }
 
-/* Moves the node's options that the table knows to typed ones. */
-static Opts *node_options_absorb(const Value *node, const OptRow *rows, GError **error)
+Opts *node_options_absorb(const Value *node, const OptRow *rows, GError **error)
 {
     const OptRow *tables[] = {rows, NULL};
     g_autoptr(Opts) opts = opts_new(tables);

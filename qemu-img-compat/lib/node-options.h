@@ -4,6 +4,7 @@
 #define QIC_LIB_NODE_OPTIONS_H
 
 #include "failure.h"
+#include "opts.h"
 #include "value.h"
 
 /* A copy of the node with those options that it takes over from the one above (or NULL). */
@@ -11,6 +12,9 @@ Value *node_inherit(const Value *node, const Value *above);
 
 /* Checks the values of the options that every node has. */
 bool node_common_check(const Value *node, GError **error);
+
+/* The node's options that the table knows, typed; the caller frees it. NULL with the error set. */
+Opts *node_options_absorb(const Value *node, const OptRow *rows, GError **error);
 
 /*
  * The options of the node's driver (not those that every node has) with their types: text, bool,

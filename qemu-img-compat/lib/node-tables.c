@@ -95,25 +95,93 @@ static const OptRow node_rows_null[] = {
     {NULL,          OPT_STRING, NULL, NULL},
 };
 
+static const OptRow node_rows_blkdebug[] = {
+    {"config",         OPT_STRING, NULL, NULL},
+    {"x-image",        OPT_STRING, NULL, NULL},
+    {"align",          OPT_SIZE,   NULL, NULL},
+    {"max-transfer",   OPT_SIZE,   NULL, NULL},
+    {"opt-write-zero", OPT_SIZE,   NULL, NULL},
+    {"max-write-zero", OPT_SIZE,   NULL, NULL},
+    {"opt-discard",    OPT_SIZE,   NULL, NULL},
+    {"max-discard",    OPT_SIZE,   NULL, NULL},
+    {NULL,             OPT_STRING, NULL, NULL},
+};
+
+static const OptRow node_rows_blkverify[] = {
+    {"x-raw",   OPT_STRING, NULL, NULL},
+    {"x-image", OPT_STRING, NULL, NULL},
+    {NULL,      OPT_STRING, NULL, NULL},
+};
+
+static const OptRow node_rows_quorum[] = {
+    {"vote-threshold",    OPT_NUMBER, NULL, NULL},
+    {"blkverify",         OPT_BOOL,   NULL, NULL},
+    {"rewrite-corrupted", OPT_BOOL,   NULL, NULL},
+    {"read-pattern",      OPT_STRING, NULL, NULL},
+    {NULL,                OPT_STRING, NULL, NULL},
+};
+
+static const OptRow node_rows_throttle[] = {
+    {"throttle-group", OPT_STRING, NULL, NULL},
+    {NULL,             OPT_STRING, NULL, NULL},
+};
+
+static const OptRow node_rows_copy_on_read[] = {
+    {"bottom", OPT_STRING, NULL, NULL},
+    {NULL,     OPT_STRING, NULL, NULL},
+};
+
+static const OptRow node_rows_preallocate[] = {
+    {"prealloc-align", OPT_SIZE,   NULL, NULL},
+    {"prealloc-size",  OPT_SIZE,   NULL, NULL},
+    {NULL,             OPT_STRING, NULL, NULL},
+};
+
+static const OptRow node_rows_blklogwrites[] = {
+    {"log-append",                OPT_BOOL,   NULL, NULL},
+    {"log-sector-size",           OPT_SIZE,   NULL, NULL},
+    {"log-super-update-interval", OPT_NUMBER, NULL, NULL},
+    {NULL,                        OPT_STRING, NULL, NULL},
+};
+
+static const OptRow node_rows_replication[] = {
+    {"mode",   OPT_STRING, NULL, NULL},
+    {"top-id", OPT_STRING, NULL, NULL},
+    {NULL,     OPT_STRING, NULL, NULL},
+};
+
+/* What blkdebug has beside its table. */
+#define BLKDEBUG_MORE "image image. inject-error. set-state. take-child-perms. unshare-child-perms."
+
 static const NodeTable node_tables[] = {
-    {"bochs",       node_rows_none,      "file"                     },
-    {"cloop",       node_rows_none,      "file"                     },
-    {"dmg",         node_rows_none,      "file"                     },
-    {"file",        node_rows_file,      NULL                       },
-    {"host_cdrom",  node_rows_file,      NULL                       },
-    {"host_device", node_rows_file,      NULL                       },
-    {"luks",        node_rows_luks,      "file header header."      },
-    {"null-aio",    node_rows_null,      NULL                       },
-    {"null-co",     node_rows_null,      NULL                       },
-    {"parallels",   node_rows_parallels, "file"                     },
-    {"qcow",        node_rows_qcow,      "file"                     },
-    {"qcow2",       node_rows_qcow2,     "file data-file data-file."},
-    {"qed",         node_rows_none,      "file"                     },
-    {"raw",         node_rows_raw,       "file"                     },
-    {"vdi",         node_rows_none,      "file"                     },
-    {"vhdx",        node_rows_none,      "file"                     },
-    {"vmdk",        node_rows_none,      "file"                     },
-    {"vpc",         node_rows_vpc,       "file"                     },
+    {"blkdebug",        node_rows_blkdebug,     BLKDEBUG_MORE              },
+    {"blkverify",       node_rows_blkverify,    "raw raw. test test."      },
+    {"quorum",          node_rows_quorum,       "children children."       },
+    {"blklogwrites",    node_rows_blklogwrites, "file log log."            },
+    {"compress",        node_rows_none,         "file"                     },
+    {"copy-on-read",    node_rows_copy_on_read, "file"                     },
+    {"preallocate",     node_rows_preallocate,  "file"                     },
+    {"replication",     node_rows_replication,  "file"                     },
+    {"snapshot-access", node_rows_none,         "file"                     },
+    {"throttle",        node_rows_throttle,     "file"                     },
+    {"bochs",           node_rows_none,         "file"                     },
+    {"cloop",           node_rows_none,         "file"                     },
+    {"dmg",             node_rows_none,         "file"                     },
+    {"file",            node_rows_file,         NULL                       },
+    {"host_cdrom",      node_rows_file,         NULL                       },
+    {"host_device",     node_rows_file,         NULL                       },
+    {"luks",            node_rows_luks,         "file header header."      },
+    {"null-aio",        node_rows_null,         NULL                       },
+    {"null-co",         node_rows_null,         NULL                       },
+    {"parallels",       node_rows_parallels,    "file"                     },
+    {"qcow",            node_rows_qcow,         "file"                     },
+    {"qcow2",           node_rows_qcow2,        "file data-file data-file."},
+    {"qed",             node_rows_none,         "file"                     },
+    {"raw",             node_rows_raw,          "file"                     },
+    {"vdi",             node_rows_none,         "file"                     },
+    {"vhdx",            node_rows_none,         "file"                     },
+    {"vmdk",            node_rows_none,         "file"                     },
+    {"vpc",             node_rows_vpc,          "file"                     },
 };
 
 #define BAD_VALUE "invalid parameter value: %s"

@@ -47,6 +47,34 @@ static bool node_json_join(Value *options, const char *name, GError **error)
     return true;
 }
 
+/* blkdebug:CONFIG:IMAGE and blkverify:RAW:IMAGE; a name without the prefix is the image's. */
+static bool node_test_filename_parse(const Driver *driver, Value *options, GError **error)
+{
+    bool is_debug = g_str_equal(driver->name, "blkdebug");
+    g_autoptr(Value) filename = value_dict_steal(options, "filename");
+    const char *name = value_string(filename);
+    size_t prefix = strlen(driver->name);
+    const char *colon;
+
+    if (!g_str_has_prefix(name, driver->name) || name[prefix] != ':') {
+        value_dict_put_string(options, "x-image", name);
+        return true;
+    }
+    name += prefix + 1;
+    colon = strchr(name, ':');
+    if (!colon) {
+        return failure_set(error, "%s requires %s and %s path", driver->name,
+                           is_debug ? "both config file" : "raw copy",
+                           is_debug ? "image" : "original image");
+    }
+    if (!is_debug || colon != name) {
+        value_dict_put(options, is_debug ? "config" : "x-raw",
+                       value_new_string_take(g_strndup(name, (gsize)(colon - name))));
+    }
+    value_dict_put_string(options, "x-image", colon + 1);
+    return true;
+}
+
 /* Drivers that turn a file name into other options, or take a prefix off. */
 static bool node_filename_parse(const Driver *driver, Value *options, GError **error)
 {
@@ -63,6 +91,8 @@ static bool node_filename_parse(const Driver *driver, Value *options, GError **e
                                null_name);
         }
         value_dict_del(options, "filename");
+    } else if (g_str_has_prefix(driver->name, "blk")) {
+        return node_test_filename_parse(driver, options, error);
     }
     return true;
 }
@@ -141,6 +171,9 @@ static bool node_file_missing(const Value *options, const Driver *driver, GError
         if (!own) {
             return false;
         }
+    }
+    if (g_str_equal(driver->name, "copy-before-write")) {
+        return failure_set(error, "Parameter 'file' is missing");
     }
     return failure_set(error, "A block device must be specified for \"file\"");
 }
@@ -286,6 +319,25 @@ Value *node_child(const Value *node, const char *child, GString *warnings, GErro
     }
     return value_dict_size(options) ? node_resolve(g_steal_pointer(&options), &request, error)
                                     : NULL;
+}
+
+Value *node_part(const Value *node, const char *child, const char *filename, bool is_file,
+                 GString *warnings, GError **error)
+{
+    g_autoptr(Value) copy = value_copy(node);
+    g_autoptr(Value) options = dotted_subdict_take(copy, child);
+    const char *reference = value_dict_get_string(node, child);
+    NodeRequest request = {filename, is_file, true, 1, node, warnings};
+
+    if (reference) {
+        node_reference_fail(reference, filename || value_dict_size(options) > 0, error);
+        return NULL;
+    }
+    if (!filename && !value_dict_size(options)) {
+        failure_set(error, "A block device must be specified for \"%s\"", child);
+        return NULL;
+    }
+    return node_resolve(g_steal_pointer(&options), &request, error);
 }
 
 /* The options of an --image-opts list, with --force-share worked in. */

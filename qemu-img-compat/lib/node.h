@@ -38,9 +38,22 @@ Value *node_backing(const Value *node, const char *name, const char *format, GSt
 Value *node_child(const Value *node, const char *child, GString *warnings, GError **error);
 
 /*
+ * A child that the node must have ("image" of blkdebug): by its options, or by a file name, which
+ * may be NULL. is_file: a protocol node unless it says otherwise, else its format is probed.
+ */
+Value *node_part(const Value *node, const char *child, const char *filename, bool is_file,
+                 GString *warnings, GError **error);
+
+/*
  * How info calls the node: the file's name if opening that would give the same, else json:{...}.
  * The node's driver must be there (put it in after probing). The caller frees it.
  */
 char *node_filename(const Value *node);
+
+/*
+ * The file in whose folder relative names are looked for that an image of this node contains. NULL:
+ * there is no such one, with the error set. The caller frees it.
+ */
+char *node_base(const Value *node, GError **error);
 
 #endif
