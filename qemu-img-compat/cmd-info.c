@@ -13,6 +13,8 @@ enum {
     INFO_MEMORY_BYTES = 64 << 20,
     INFO_TIME_LIMIT_MS = 30000, /* a hostile image must not keep the caller */
     INFO_IMAGES_MAX = 4096,     /* nor fill its memory with records */
+    INFO_TREE_BYTES_MAX = 64 << 20,
+    INFO_REQUESTS_MAX = 1 << 20, /* nor keep it busy with small requests */
 };
 
 typedef struct InfoRun {
@@ -80,6 +82,8 @@ static bool info_run(InfoRun *run, const CommandLine *line, const Value *node, G
     const SessionOptions options = {.memory_bytes = INFO_MEMORY_BYTES,
                                     .vcpus = 1,
                                     .time_limit_ms = INFO_TIME_LIMIT_MS,
+                                    .requests_max = INFO_REQUESTS_MAX,
+                                    .tree_bytes_max = INFO_TREE_BYTES_MAX,
                                     .force_share = command_line_has(line, 'U'),
                                     .no_data = true,
                                     .objects = line->objects};
@@ -104,12 +108,19 @@ static bool info_run(InfoRun *run, const CommandLine *line, const Value *node, G
            failure_set(error, "The sandboxed image parser gave no answer");
 }
 
-static void info_print(const InfoRun *run, const CommandLine *line, GString *out)
+static void flush_some(void *ctx)
 {
+    report_flush(ctx);
+}
+
+static void info_print(const InfoRun *run, const CommandLine *line, Report *report)
+{
+    GString *out = report->out;
+
     if (command_line_wants_json(line)) {
         const Value *value =
             command_line_has(line, 'b') ? run->images : value_list_at(run->images, 0);
-        json_value_append(out, value, true, 0);
+        json_value_stream(out, value, flush_some, report);
         g_string_append_c(out, '\n');
         return;
     }
@@ -117,6 +128,7 @@ static void info_print(const InfoRun *run, const CommandLine *line, GString *out
         if (i > 0)
             g_string_append_c(out, '\n');
         info_human_append(out, value_list_at(run->images, i));
+        report_flush(report);
     }
 }
 
@@ -135,7 +147,7 @@ void command_info(const CommandLine *line, Report *report)
         return;
     g_hash_table_add(names, g_strdup(name));
     if (info_run(&run, line, node, &error)) {
-        info_print(&run, line, report->out);
+        info_print(&run, line, report);
         return;
     }
     if (run.complete) {

@@ -178,16 +178,11 @@ static Value *snapshot_info(const Value *facts)
 
 static void put_snapshots(Value *info, const struct tree *record, size_t image)
 {
-    struct tree_item list, item;
+    struct tree_item list;
 
     if (!tree_find(record, image, "snapshots", &list) || list.type != TREE_LIST)
         return;
-    Value *snapshots = value_new_list();
-    size_t position = list.inside;
-    while (tree_next(record, &position, &item)) {
-        g_autoptr(Value) facts = value_from_tree(record, &item);
-        value_list_append(snapshots, snapshot_info(facts));
-    }
+    Value *snapshots = value_list_from_tree(record, &list, snapshot_info);
     if (value_list_length(snapshots))
         value_dict_put(info, "snapshots", snapshots);
     else

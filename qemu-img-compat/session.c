@@ -41,6 +41,8 @@ Session *session_new(const SessionOptions *options, GError **error)
     struct vmm_options vmm_options = {.memory_bytes = options->memory_bytes,
                                       .vcpus = options->vcpus,
                                       .time_limit_ms = options->time_limit_ms,
+                                      .requests_max = options->requests_max,
+                                      .tree_bytes_max = options->tree_bytes_max,
                                       .wants_avx = options->wants_avx,
                                       .bulk = options->bulk};
     Settings settings;
@@ -330,7 +332,8 @@ static void end_judge(Session *session, const struct vmm_result *result)
                     result->detail ? result->detail : "no reason known");
         break;
     case VMM_END_TIME:
-        failure_set(&error, "The sandboxed image parser took too long and was stopped");
+        failure_set(&error, "The sandboxed image parser was stopped (%s)",
+                    result->detail ? result->detail : "no reason known");
         break;
     case VMM_END_SIGNAL:
         failure_set(&error, "Interrupted");

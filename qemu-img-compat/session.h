@@ -60,6 +60,8 @@ typedef struct SessionOptions {
     uint64_t memory_bytes; /* of the guest */
     unsigned vcpus;
     unsigned time_limit_ms;
+    uint64_t requests_max;   /* of the guest; 0: none */
+    uint64_t tree_bytes_max; /* of all that it says; 0: none */
     bool wants_avx;
     bool bulk; /* much data goes through the guest */
     bool force_share;

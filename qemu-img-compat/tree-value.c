@@ -59,14 +59,79 @@ void *tree_from_value(const Value *dict, size_t *length)
     }
 }
 
-static Value *list_from_tree(const struct tree *tree, size_t position)
+/* Lists of more items than this are made into values one at a time. */
+enum { LIST_ITEMS_AT_ONCE = 1000 };
+
+/* The items of a list, copied from a tree, and the next one to be made. */
+typedef struct ListBytes {
+    uint8_t *data;
+    struct tree tree;
+    size_t position, index;
+    Value *(*convert)(const Value *item);
+} ListBytes;
+
+static Value *item_convert(const struct tree *tree, const struct tree_item *item,
+                           Value *(*convert)(const Value *item))
 {
-    Value *list = value_new_list();
+    Value *value = value_from_tree(tree, item);
+
+    if (!convert)
+        return value;
+    Value *converted = convert(value);
+    value_free(value);
+    return converted;
+}
+
+static Value *list_bytes_item(void *ctx, size_t index)
+{
+    ListBytes *list = ctx;
     struct tree_item item;
 
-    while (tree_next(tree, &position, &item))
-        value_list_append(list, value_from_tree(tree, &item));
-    return list;
+    if (index < list->index)
+        list->position = list->index = 0;
+    while (tree_next(&list->tree, &list->position, &item)) {
+        if (list->index++ == index)
+            return item_convert(&list->tree, &item, list->convert);
+    }
+    return value_new_null();
+}
+
+static void list_bytes_free(void *ctx)
+{
+    ListBytes *list = ctx;
+
+    g_free(list->data);
+    g_free(list);
+}
+
+/* The list's members and its end stand by themselves: positions count from their start. */
+static Value *list_of_bytes(const struct tree *tree, const struct tree_item *list, size_t length,
+                            Value *(*convert)(const Value *item))
+{
+    ListBytes *bytes = g_new0(ListBytes, 1);
+    size_t size = list->next - list->inside;
+
+    bytes->data = g_memdup2(tree->data + list->inside, size);
+    bytes->tree = (struct tree){bytes->data, size};
+    bytes->convert = convert;
+    const ValueSource source = {length, list_bytes_item, list_bytes_free, bytes};
+    return value_new_list_of(&source);
+}
+
+Value *value_list_from_tree(const struct tree *tree, const struct tree_item *list,
+                            Value *(*convert)(const Value *item))
+{
+    struct tree_item item;
+    size_t length = 0;
+
+    for (size_t position = list->inside; tree_next(tree, &position, &item);)
+        length++;
+    if (length > LIST_ITEMS_AT_ONCE)
+        return list_of_bytes(tree, list, length, convert);
+    Value *values = value_new_list();
+    for (size_t position = list->inside; tree_next(tree, &position, &item);)
+        value_list_append(values, item_convert(tree, &item, convert));
+    return values;
 }
 
 /* Adding a member takes time by their number, and a record has room for a million. */
@@ -90,7 +155,7 @@ Value *value_from_tree(const struct tree *tree, const struct tree_item *item)
     case TREE_DICT:
         return dict_from_tree(tree, item->inside);
     case TREE_LIST:
-        return list_from_tree(tree, item->inside);
+        return value_list_from_tree(tree, item, NULL);
     case TREE_BYTES:
         return value_new_string_take(g_strndup(item->bytes.data, item->bytes.length));
     case TREE_U64:

@@ -15,6 +15,13 @@ void *tree_from_value(const Value *dict, size_t *length);
 /* The members of the dictionary, put into a tree that is being written. */
 void tree_put_members(struct tree_writer *w, const Value *dict);
 
+/*
+ * A list, each item turned into what convert() makes of it (NULL: left as it is). Long lists keep
+ * the bytes they came in and make one value at a time (value_new_list_of).
+ */
+Value *value_list_from_tree(const struct tree *tree, const struct tree_item *list,
+                            Value *(*convert)(const Value *item));
+
 /* The dict or list item as a value; bytes are cut at a NUL, as C strings are. */
 Value *value_from_tree(const struct tree *tree, const struct tree_item *item);
 

@@ -110,9 +110,10 @@ struct vmm {
     struct vmm_device *device[ABI_DEVICES_MAX / DEVICE_CHUNK];
     uint32_t device_count;
     struct gate_folder *folders;
-    struct io_pool *pool;      /* threads of the fallback; made when first used */
-    struct timespec deadline;  /* CLOCK_MONOTONIC; tv_sec 0: none */
-    _Atomic uint64_t requests; /* of all vCPUs */
+    struct io_pool *pool;        /* threads of the fallback; made when first used */
+    struct timespec deadline;    /* CLOCK_MONOTONIC; tv_sec 0: none */
+    _Atomic uint64_t requests;   /* of all vCPUs */
+    _Atomic uint64_t tree_bytes; /* of all trees taken from the guest */
     volatile sig_atomic_t cancelled;
     pthread_mutex_t end_lock; /* end, status, detail */
     atomic_bool ended;        /* and those are final */

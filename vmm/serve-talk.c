@@ -13,7 +13,15 @@
 static int tree_take(const struct serve_call *call, struct tree *tree, void **copy)
 {
     const struct abi_request *request = call->request;
+    uint64_t total =
+        atomic_fetch_add_explicit(&call->vmm->tree_bytes, request->length, memory_order_relaxed) +
+        request->length;
 
+    *copy = NULL;
+    if (call->vmm->options.tree_bytes_max && total > call->vmm->options.tree_bytes_max) {
+        vmm_end_set(call->vmm, VMM_END_TIME, 0, "too much to say");
+        return -EFBIG;
+    }
     *copy = malloc(request->length ? request->length : 1);
     if (!*copy)
         return -ENOMEM;

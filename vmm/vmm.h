@@ -22,14 +22,15 @@ enum vmm_policy { VMM_POLICY_PARITY, VMM_POLICY_CONTAINED, VMM_POLICY_STRICT };
 struct vmm_options {
     enum vmm_engine engine;
     enum vmm_policy policy;
-    enum vmm_io io;         /* how bulk transfers are done; auto: the best there is */
-    uint64_t memory_bytes;  /* guest memory, ABI_MEMORY_MIN_BYTES..ABI_MEMORY_MAX_BYTES */
-    unsigned vcpus;         /* 1..ABI_VCPUS_MAX */
-    unsigned time_limit_ms; /* wall clock for the whole run; 0: none */
-    uint64_t requests_max;  /* total requests; 0: none */
-    bool bulk;              /* much data goes through guest memory: huge pages pay */
-    bool wants_avx;         /* set up CPUID and XCR0 under KVM (costs 0.4 ms) */
-    bool more_runs;         /* others follow in this process: do not confine it for good */
+    enum vmm_io io;          /* how bulk transfers are done; auto: the best there is */
+    uint64_t memory_bytes;   /* guest memory, ABI_MEMORY_MIN_BYTES..ABI_MEMORY_MAX_BYTES */
+    unsigned vcpus;          /* 1..ABI_VCPUS_MAX */
+    unsigned time_limit_ms;  /* wall clock for the whole run; 0: none */
+    uint64_t requests_max;   /* total requests; 0: none */
+    uint64_t tree_bytes_max; /* of all records, messages and references together; 0: none */
+    bool bulk;               /* much data goes through guest memory: huge pages pay */
+    bool wants_avx;          /* set up CPUID and XCR0 under KVM (costs 0.4 ms) */
+    bool more_runs;          /* others follow in this process: do not confine it for good */
 };
 
 struct vmm;
@@ -56,7 +57,7 @@ struct vmm_callbacks {
 enum vmm_end {
     VMM_END_DONE,     /* the guest finished; its records and errors tell how */
     VMM_END_DIED,     /* the guest crashed, or broke the rules of the ring */
-    VMM_END_TIME,     /* over time_limit_ms or requests_max */
+    VMM_END_TIME,     /* over time_limit_ms, requests_max or tree_bytes_max */
     VMM_END_CALLBACK, /* a callback returned an error */
     VMM_END_SIGNAL,   /* vmm_cancel() was called */
     VMM_END_HOST,     /* the host could not go on: errno in vmm_result.status */

@@ -7,6 +7,9 @@ import shlex
 LINE_LIMIT = 240
 LARGE_SECTORS = 2048
 TREE_SECTORS = 16
+# No input may make info take more.
+INFO_SECONDS_MAX = 1.0
+INFO_KIB_MAX = 64 << 10
 
 
 def text_difference(name, expected, got, limit):
@@ -55,14 +58,36 @@ def short(value):
     return text[:8] if re.fullmatch("[0-9a-f]{64}", text) else text[:300]
 
 
+def run_difference(before, after, limit):
+    """What differs in one command line. Where the reference dies or hangs, one clear error is right."""
+    if before["status"] == "timeout" or before["status"] < 0:
+        clear = after["status"] == 1 and not after["out"] and after["err"].startswith("qemu-img: ")
+        return [] if clear else ["  the reference dies; here is no clear error"] + \
+            text_difference("stderr", before["err"], after["err"], limit)
+    part = text_difference("stdout", before["out"], after["out"], limit)
+    part += text_difference("stderr", before["err"], after["err"], limit)
+    if before["status"] != after["status"]:
+        part.append(f"  exit status {before['status']}, here {after['status']}")
+    return part
+
+
+def info_faults(result):
+    """What is wrong with an answer in itself: too slow, too large, no JSON."""
+    faults = []
+    if result.get("seconds", 0) > INFO_SECONDS_MAX:
+        faults.append(f"  takes {result['seconds']:.1f} s of processor time")
+    if result.get("kib", 0) > INFO_KIB_MAX:
+        faults.append(f"  takes {result['kib']} KiB of memory")
+    if result.get("json_fault"):
+        faults.append(f"  no JSON: {result['json_fault']}")
+    return faults
+
+
 def compare(case, expected, got, limit):
     """Returns the lines that tell the difference; none if the outcomes are equal."""
     lines = []
     for run, before, after in zip(case.runs, expected["runs"], got["runs"]):
-        part = text_difference("stdout", before["out"], after["out"], limit)
-        part += text_difference("stderr", before["err"], after["err"], limit)
-        if before["status"] != after["status"]:
-            part.append(f"  exit status {before['status']}, here {after['status']}")
+        part = run_difference(before, after, limit) + info_faults(after)
         if part:
             lines += ["  $ qemu-img " + shlex.join(run)[:600]] + part
     return lines + file_differences(expected["files"], got["files"], limit)

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 
-from . import headers
+from . import corpus, headers
 
 
 class RowError(Exception):
@@ -107,10 +107,18 @@ class RowsFile:
             self.fail("let NAME = VALUES")
         self.lists[name.strip()] = self.values(values)
 
+    def known(self, name):
+        """The list of that name: the file's own, or one that is always there."""
+        if name == "corpus":
+            return corpus.names()
+        if name.startswith("1-"):
+            return [str(number) for number in range(1, int(name[2:]) + 1)]
+        return self.lists.get(name) or headers.find(name)
+
     def values(self, text):
         result = []
         for word in shlex.split(text):
-            known = self.lists.get(word[1:]) or headers.find(word[1:]) if word.startswith("@") else None
+            known = self.known(word[1:]) if word.startswith("@") else None
             if known:
                 result += known
             else:

@@ -97,6 +97,41 @@ KNOWN_FLAGS = {"memory", "file-size", "no-capabilities", "stdin", "umask", "cwd"
                "filter-version"}
 
 
+class Meter:
+    """Has a command tell what it took, by the program `measured` beside it, if that is there."""
+
+    def __init__(self, contender, arguments):
+        helper = os.path.join(os.path.dirname(contender.words[0]), "measured")
+        self.reader = None
+        self.words, self.writer = [], ()
+        if contender.name != "reference" and arguments[:1] == ["info"] and os.access(helper, os.X_OK):
+            self.reader, writer = os.pipe()
+            self.words, self.writer = [helper, str(writer)], (writer,)
+
+    def started(self):
+        """To be called once the command runs."""
+        for writer in self.writer:
+            os.close(writer)
+
+    def result(self):
+        if self.reader is None:
+            return {}
+        with open(self.reader, encoding="ascii") as file:
+            fields = file.read().split()
+        return {"seconds": int(fields[0]) / 1e6, "kib": int(fields[1])} if fields else {}
+
+
+def json_fault(arguments, out, status):
+    """Why what should be JSON is none, or ""."""
+    if status != 0 or arguments[:1] != ["info"] or "--output=json" not in arguments:
+        return ""
+    try:
+        json.loads(out)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def run_command(contender, arguments, flags, folder):
     """Runs one command line; returns a dictionary with its outputs and its status."""
     environment = dict(contender.environment)
@@ -105,11 +140,13 @@ def run_command(contender, arguments, flags, folder):
             environment[key[4:]] = value
         elif key not in KNOWN_FLAGS:
             raise scratch.SetupError(f"unknown flag '{key}'")
+    meter = Meter(contender, arguments)
     process = subprocess.Popen(
-        prefix_words(flags) + contender.words + arguments, env=environment,
+        prefix_words(flags) + meter.words + contender.words + arguments, env=environment,
         cwd=os.path.join(folder, flags.get("cwd", "")), umask=int(flags.get("umask", "022"), 8),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True)
+        start_new_session=True, pass_fds=meter.writer)
+    meter.started()
     try:
         out, err = process.communicate(timeout=float(flags.get("timeout", TIMEOUT_SECONDS)))
         status = process.returncode
@@ -117,7 +154,10 @@ def run_command(contender, arguments, flags, folder):
         os.killpg(process.pid, signal.SIGKILL)
         out, err = process.communicate()
         status = "timeout"
-    return {"out": clean(out, flags), "err": clean(err, flags), "status": status}
+    result = {"out": clean(out, flags), "err": clean(err, flags), "status": status}
+    if contender.name != "reference":
+        result.update(meter.result(), json_fault=json_fault(arguments, out, status))
+    return result
 
 
 def clean(output, flags):

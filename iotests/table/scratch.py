@@ -9,7 +9,7 @@ import stat
 import subprocess
 import uuid
 
-from . import pack, seal
+from . import corpus, pack, seal
 
 REFERENCE_VERBS = ("img", "io")
 
@@ -189,6 +189,13 @@ class Setup:
     def do_pack(self, kind, name):
         """An image of a format that the reference cannot make."""
         pack.write(kind, self.path(name))
+
+    def do_corpus(self, source, name):
+        """An input of a fuzz target, FORMAT/NAME, as an image."""
+        corpus.unpack(source, self.path(name))
+
+    def do_damage(self, name, seed):
+        corpus.damage(self.path(name), seed)
 
     def do_seal(self, kind, name):
         """Makes the checksums of a VHD or VHDX image right again."""

@@ -47,6 +47,18 @@ void json_string_append(GString *out, const char *text)
     g_string_append_c(out, '"');
 }
 
+/* Where the text goes. */
+typedef struct JsonWriter {
+    GString *out;
+    bool pretty;
+    JsonFlush *flush; /* or NULL */
+    void *ctx;
+} JsonWriter;
+
+enum { JSON_FLUSH_BYTES = 1 << 20 };
+
+static void json_value_write(const JsonWriter *writer, const Value *value, unsigned level);
+
 static void json_newline_append(GString *out, bool pretty, unsigned level)
 {
     if (pretty) {
@@ -63,32 +75,41 @@ static void json_separator_append(GString *out, size_t index, bool pretty, unsig
     json_newline_append(out, pretty, level);
 }
 
-static void json_list_append(GString *out, const Value *list, bool pretty, unsigned level)
+static void json_list_write(const JsonWriter *writer, const Value *list, unsigned level)
 {
+    GString *out = writer->out;
+
     g_string_append_c(out, '[');
     for (size_t i = 0; i < value_list_length(list); i++) {
-        json_separator_append(out, i, pretty, level + 1);
-        json_value_append(out, value_list_at(list, i), pretty, level + 1);
+        json_separator_append(out, i, writer->pretty, level + 1);
+        json_value_write(writer, value_list_at(list, i), level + 1);
+        if (writer->flush && out->len > JSON_FLUSH_BYTES) {
+            writer->flush(writer->ctx);
+        }
     }
-    json_newline_append(out, pretty, level);
+    json_newline_append(out, writer->pretty, level);
     g_string_append_c(out, ']');
 }
 
-static void json_dict_append(GString *out, const Value *dict, bool pretty, unsigned level)
+static void json_dict_write(const JsonWriter *writer, const Value *dict, unsigned level)
 {
+    GString *out = writer->out;
+
     g_string_append_c(out, '{');
     for (size_t i = 0; i < value_dict_size(dict); i++) {
-        json_separator_append(out, i, pretty, level + 1);
+        json_separator_append(out, i, writer->pretty, level + 1);
         json_string_append(out, value_dict_key_at(dict, i));
         g_string_append(out, ": ");
-        json_value_append(out, value_dict_at(dict, i), pretty, level + 1);
+        json_value_write(writer, value_dict_at(dict, i), level + 1);
     }
-    json_newline_append(out, pretty, level);
+    json_newline_append(out, writer->pretty, level);
     g_string_append_c(out, '}');
 }
 
-void json_value_append(GString *out, const Value *value, bool pretty, unsigned level)
+static void json_value_write(const JsonWriter *writer, const Value *value, unsigned level)
 {
+    GString *out = writer->out;
+
     switch (value_kind(value)) {
     case VALUE_NULL:
         g_string_append(out, "null");
@@ -109,12 +130,26 @@ void json_value_append(GString *out, const Value *value, bool pretty, unsigned l
         json_string_append(out, value_string(value));
         break;
     case VALUE_LIST:
-        json_list_append(out, value, pretty, level);
+        json_list_write(writer, value, level);
         break;
     case VALUE_DICT:
-        json_dict_append(out, value, pretty, level);
+        json_dict_write(writer, value, level);
         break;
     }
+}
+
+void json_value_append(GString *out, const Value *value, bool pretty, unsigned level)
+{
+    const JsonWriter writer = {out, pretty, NULL, NULL};
+
+    json_value_write(&writer, value, level);
+}
+
+void json_value_stream(GString *out, const Value *value, JsonFlush *flush, void *ctx)
+{
+    const JsonWriter writer = {out, true, flush, ctx};
+
+    json_value_write(&writer, value, 0);
 }
 
 char *json_value_print(const Value *value, bool pretty)

@@ -13,6 +13,10 @@
  */
 void json_value_append(GString *out, const Value *value, bool pretty, unsigned level);
 
+/* The pretty form from level 0; flush() is called now and then, to write @out out and empty it. */
+typedef void JsonFlush(void *ctx);
+void json_value_stream(GString *out, const Value *value, JsonFlush *flush, void *ctx);
+
 /* The same as a new string, from level 0; the caller frees it. */
 char *json_value_print(const Value *value, bool pretty);
 

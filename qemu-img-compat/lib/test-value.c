@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "json-print.h"
 #include "value.h"
 
 static void test_order(void **state)
@@ -85,9 +86,47 @@ static void test_accessors(void **state)
     assert_null(value_string(NULL));
 }
 
+static Value *source_item(void *ctx, size_t index)
+{
+    unsigned *made = ctx;
+
+    ++*made;
+    return value_new_int((int64_t)index * 2);
+}
+
+static void source_free(void *ctx)
+{
+    unsigned *made = ctx;
+
+    *made += 100;
+}
+
+/* Items are made when asked for, the last one is kept, and the source is freed once. */
+static void test_list_of_source(void **state)
+{
+    unsigned made = 0;
+    const ValueSource source = {3, source_item, source_free, &made};
+    Value *list = value_new_list_of(&source);
+    g_autofree char *text = NULL;
+
+    (void)state;
+    assert_int_equal(value_kind(list), VALUE_LIST);
+    assert_int_equal(value_list_length(list), 3);
+    assert_int_equal(made, 0);
+    assert_int_equal(value_int(value_list_at(list, 2), 0), 4);
+    assert_int_equal(value_int(value_list_at(list, 2), 0), 4);
+    assert_int_equal(made, 1);
+    assert_null(value_list_at(list, 3));
+    text = json_value_print(list, false);
+    assert_string_equal(text, "[0, 2, 4]");
+    value_free(list);
+    assert_int_equal(made, 1 + 3 + 100);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_list_of_source),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_collision),
         cmocka_unit_test(test_accessors),

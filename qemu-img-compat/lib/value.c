@@ -14,8 +14,16 @@ typedef struct DictEntry {
     unsigned bucket;
 } DictEntry;
 
+/* A list made item by item. */
+typedef struct LazyList {
+    ValueSource source;
+    Value *item; /* the one made last, or NULL */
+    size_t index;
+} LazyList;
+
 struct Value {
     ValueKind kind;
+    bool is_lazy; /* a list: u.lazy, not u.items */
     union {
         bool flag;
         int64_t sint;
@@ -23,6 +31,7 @@ struct Value {
         double real;
         char *text;
         GPtrArray *items;
+        LazyList *lazy;
         GArray *entries;
     } u;
 };
@@ -106,6 +115,33 @@ Value *value_new_list(void)
     return value;
 }
 
+Value *value_new_list_of(const ValueSource *source)
+{
+    Value *value = value_new(VALUE_LIST);
+
+    value->is_lazy = true;
+    value->u.lazy = g_new0(LazyList, 1);
+    value->u.lazy->source = *source;
+    return value;
+}
+
+static Value *lazy_item(LazyList *list, size_t index)
+{
+    if (!list->item || list->index != index) {
+        value_free(list->item);
+        list->item = list->source.item(list->source.ctx, index);
+        list->index = index;
+    }
+    return list->item;
+}
+
+static void lazy_free(LazyList *list)
+{
+    value_free(list->item);
+    list->source.free(list->source.ctx);
+    g_free(list);
+}
+
 Value *value_new_dict(void)
 {
     Value *value = value_new(VALUE_DICT);
@@ -156,6 +192,8 @@ void value_free(Value *value)
     }
     if (value->kind == VALUE_STRING) {
         g_free(value->u.text);
+    } else if (value->kind == VALUE_LIST && value->is_lazy) {
+        lazy_free(value->u.lazy);
     } else if (value->kind == VALUE_LIST) {
         g_ptr_array_unref(value->u.items);
     } else if (value->kind == VALUE_DICT) {
@@ -202,18 +240,24 @@ const char *value_string(const Value *value)
 
 void value_list_append(Value *list, Value *item)
 {
-    g_return_if_fail(list->kind == VALUE_LIST);
+    g_return_if_fail(list->kind == VALUE_LIST && !list->is_lazy);
     g_ptr_array_add(list->u.items, item);
 }
 
 size_t value_list_length(const Value *list)
 {
-    return list && list->kind == VALUE_LIST ? list->u.items->len : 0;
+    if (!list || list->kind != VALUE_LIST) {
+        return 0;
+    }
+    return list->is_lazy ? list->u.lazy->source.length : list->u.items->len;
 }
 
 Value *value_list_at(const Value *list, size_t index)
 {
-    return index < value_list_length(list) ? g_ptr_array_index(list->u.items, index) : NULL;
+    if (index >= value_list_length(list)) {
+        return NULL;
+    }
+    return list->is_lazy ? lazy_item(list->u.lazy, index) : g_ptr_array_index(list->u.items, index);
 }
 
 unsigned value_dict_bucket(const char *key)

@@ -61,6 +61,20 @@ size_t value_list_length(const Value *list);
 Value *value_list_at(const Value *list, size_t index);
 
 /*
+ * A list whose items are made when they are asked for, by item() in the source; only the last one
+ * is kept: what value_list_at() returned before is gone then. Good for being printed.
+ */
+typedef struct ValueSource {
+    size_t length;
+    Value *(*item)(void *ctx, size_t index);
+    void (*free)(void *ctx);
+    void *ctx;
+} ValueSource;
+
+/* Takes source->ctx over. */
+Value *value_new_list_of(const ValueSource *source);
+
+/*
  * Dictionaries. Put takes the value over; an old value under that key is replaced in its place.
  * Get gives NULL when there is no such key (or the value is not a dictionary).
  * Del says whether there was one. Steal removes the value and hands it to the caller.

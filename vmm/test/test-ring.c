@@ -156,6 +156,31 @@ static void test_limit(void **state)
     rig_stop(&rig);
 }
 
+/* What the guest says may not fill the host's memory. */
+static void test_tree_limit(void **state)
+{
+    struct tree_writer w;
+    struct rig rig;
+
+    (void)state;
+    rig_start(&rig, VMM_IO_AUTO);
+    tree_begin(&w, rig_data(&rig, 0), 4096);
+    tree_put_bool(&w, "stop", false);
+    struct abi_request record = {.kind = ABI_REQ_RESULT,
+                                 .addr = rig_addr(&rig, 0),
+                                 .length = tree_finish(&w),
+                                 .arg = ABI_RECORD_STEP};
+    rig.vmm->options.tree_bytes_max = 3 * record.length + 1;
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(rig_call(&rig, &record), 0);
+    rig_push(&rig, &record);
+    assert_false(ring_serve(&rig.vmm->vcpu[0], 1));
+    assert_int_equal(rig.vmm->end, VMM_END_TIME);
+    assert_string_equal(rig.vmm->detail, "too much to say");
+    assert_int_equal(rig.records, 3);
+    rig_stop(&rig);
+}
+
 static void test_records(void **state)
 {
     struct tree_writer w;
@@ -213,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_bad_devices),
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_tree_limit),
         cmocka_unit_test(test_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
