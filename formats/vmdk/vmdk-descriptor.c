@@ -159,14 +159,15 @@ static int extent_open(struct fmt_image *image, struct vmdk_state *state,
     return r;
 }
 
-/* A line that may tell of an extent; all others are passed over. */
-static int line_open(struct fmt_image *image, struct vmdk_state *state, struct fmt_bytes text)
+/* A line that may tell of an extent; all others are passed over. @rest is what begins with it. */
+static int line_open(struct fmt_image *image, struct vmdk_state *state, struct fmt_bytes text,
+                     struct fmt_bytes rest)
 {
     struct fmt_env *env = image->env;
     struct vmdk_line line;
     enum vmdk_kind kind = VMDK_FLAT;
 
-    vmdk_line_parse(text, &line);
+    vmdk_line_parse(rest, text.length, &line);
     bool known = line.fields >= 3 && type_find(line.type, &kind);
     bool no_access = fmt_bytes_equal(line.access, "NOACCESS");
     if (line.fields < 3 || (line.fields == 3 && !known && !no_access) ||
@@ -194,7 +195,8 @@ static int lines_open(struct fmt_image *image, struct vmdk_state *state, struct 
     while (r == 0 && at < text.length) {
         const char *end = memchr(text.data + at, '\n', text.length - at);
         size_t length = end ? (size_t)(end - text.data) - at : text.length - at;
-        r = line_open(image, state, (struct fmt_bytes){text.data + at, length});
+        r = line_open(image, state, (struct fmt_bytes){text.data + at, length},
+                      (struct fmt_bytes){text.data + at, text.length - at});
         at += length + 1;
     }
     return r;

@@ -144,7 +144,7 @@ static bool scan_name(struct scan *scan, struct fmt_bytes *name)
     if (scan->at == scan->end || *scan->at != '"')
         return false;
     name->data = ++scan->at;
-    while (scan->at < scan->end && *scan->at != '"' && *scan->at != '\r' &&
+    while (scan->at < scan->end && *scan->at != '"' && *scan->at != '\r' && *scan->at != '\n' &&
            (size_t)(scan->at - name->data) < NAME_BYTES_MAX)
         scan->at++;
     name->length = (size_t)(scan->at - name->data);
@@ -159,12 +159,15 @@ static bool scan_offset(struct scan *scan, int64_t *offset)
     return scan_decimal(scan, offset);
 }
 
-void vmdk_line_parse(struct fmt_bytes text, struct vmdk_line *line)
+void vmdk_line_parse(struct fmt_bytes text, size_t length, struct vmdk_line *line)
 {
     enum { WORD_BYTES_MAX = 10 };
     struct scan scan = {text.data, text.data + text.length};
 
     *line = (struct vmdk_line){.offset = -1};
+    scan_spaces(&scan);
+    if (scan.at >= text.data + length)
+        return;
     line->fields += scan_word(&scan, WORD_BYTES_MAX, &line->access);
     if (line->fields == 1)
         line->fields += scan_decimal(&scan, &line->sectors);

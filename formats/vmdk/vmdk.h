@@ -141,7 +141,9 @@ struct vmdk_line {
     int64_t offset; /* in sectors */
 };
 
-void vmdk_line_parse(struct fmt_bytes text, struct vmdk_line *line);
+/* Parse the line that @text begins with, of @length bytes; an end of line between its fields is
+ * like any other space. */
+void vmdk_line_parse(struct fmt_bytes text, size_t length, struct vmdk_line *line);
 
 /* ---- vmdk-descriptor.c ---- */
 

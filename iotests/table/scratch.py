@@ -190,6 +190,10 @@ class Setup:
         """An image of a format that the reference cannot make."""
         pack.write(kind, self.path(name))
 
+    def do_vhdx_log(self, name, fault=""):
+        """Makes a VHDX image dirty: its log has an entry that is not written yet."""
+        seal.vhdx_log(self.path(name), fault)
+
     def do_corpus(self, source, name):
         """An input of a fuzz target, FORMAT/NAME, as an image."""
         corpus.unpack(source, self.path(name))

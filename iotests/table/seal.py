@@ -52,3 +52,36 @@ def seal(kind, path):
         change(data)
         file.seek(0)
         file.write(data)
+
+
+VHDX_LOG_OFF, VHDX_SECTOR = 1 << 20, 4 << 10
+VHDX_HEADERS = (64 << 10, 128 << 10)
+VHDX_BAT_OFF = 2 << 20
+
+
+def vhdx_log(path, fault=""):
+    """Gives an image whose log is empty a log of one entry, which would write to the block table.
+
+    fault: what is wrong with it: crc, sequence, guid, length, descriptor, data, tail.
+    """
+    guid = bytes(range(16))
+    data = b"\xaa" * (VHDX_SECTOR - 12)
+    sequence = 7
+    descriptor = struct.pack("<4s4s8sQQ", b"desc" if fault != "descriptor" else b"none", b"\0" * 4, b"\0" * 8,
+                             VHDX_BAT_OFF, sequence)
+    length = 2 * VHDX_SECTOR if fault != "length" else 2 * VHDX_SECTOR + 1
+    size = 8 << 20
+    head = struct.pack("<4sIIIQII16sQQ", b"loge", 0, length, VHDX_SECTOR if fault == "tail" else 0, sequence, 1, 0,
+                       guid, size, size)
+    sector = struct.pack("<4sI", b"data" if fault != "data" else b"none", 0) + data + struct.pack(
+        "<I", sequence if fault != "sequence" else sequence + 1)
+    entry = bytearray((head + descriptor).ljust(VHDX_SECTOR, b"\0") + sector)
+    if fault != "crc":
+        struct.pack_into("<I", entry, 4, crc32c(bytes(entry)))
+    with open(path, "r+b") as file:
+        file.seek(VHDX_LOG_OFF)
+        file.write(entry)
+        for offset in VHDX_HEADERS:
+            file.seek(offset + 48)
+            file.write(guid if fault != "guid" else guid[::-1])
+    seal("vhdx", path)
