@@ -93,6 +93,15 @@ int fmt_image_snapshot(struct fmt_image *image, uint32_t index, struct fmt_snaps
     return image->driver->snapshot(image, index, out);
 }
 
+int fmt_image_snapshot_load(struct fmt_image *image, uint32_t index)
+{
+    if (!image->driver->snapshot_load)
+        return -FMT_ENOTSUP;
+    if (index >= image->facts.snapshot_count || image->flags & FMT_OPEN_WRITABLE)
+        return -FMT_EINVAL;
+    return image->driver->snapshot_load(image, index);
+}
+
 /* Whether [offset, offset + length) is a nonempty range of virtual bytes. */
 static bool range_ok(const struct fmt_image *image, uint64_t offset, uint64_t length)
 {

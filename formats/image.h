@@ -21,6 +21,7 @@ int fmt_probe(struct fmt_env *env, uint32_t device, struct fmt_bytes filename,
 /* Checked calls of the driver's callbacks; -FMT_ENOTSUP where there is none. */
 int fmt_image_info(struct fmt_image *image, const struct fmt_info *out);
 int fmt_image_snapshot(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out);
+int fmt_image_snapshot_load(struct fmt_image *image, uint32_t index);
 int fmt_image_map(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);
 /* Read this layer's bytes [offset, offset + length), which map() said are DATA or CODED. */

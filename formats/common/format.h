@@ -175,6 +175,8 @@ struct fmt_driver {
     int (*info)(struct fmt_image *image, const struct fmt_info *out);
     /* The @index-th of facts.snapshot_count. Texts live as long as the image. */
     int (*snapshot)(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out);
+    /* From now on, the image reads as the @index-th of them. */
+    int (*snapshot_load)(struct fmt_image *image, uint32_t index);
 
     /* Refuse options before the new file is made and what stood there before is lost: only where
      * the reference does so, too. create->device is not valid yet. */

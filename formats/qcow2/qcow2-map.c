@@ -26,10 +26,13 @@ static int l2_find(struct fmt_image *image, uint64_t offset, struct l2_place *pl
 {
     struct qcow2_state *state = image->state;
     unsigned bits = state->header.cluster_bits;
-    uint64_t l1_index = offset >> (bits + state->l2_bits), entry;
+    uint64_t l1_index = offset >> (bits + state->l2_bits), entry = 0;
+    int r = 0;
 
-    int r =
-        fmt_cache_be64(&state->tables, state->header.l1_off + l1_index * QCOW2_ENTRY_BYTES, &entry);
+    /* A snapshot of a smaller disk has a smaller table. */
+    if (l1_index < state->header.l1_entries)
+        r = fmt_cache_be64(&state->tables, state->header.l1_off + l1_index * QCOW2_ENTRY_BYTES,
+                           &entry);
     if (r < 0)
         return r;
     place->l2_off = entry & QCOW2_OFFSET_MASK;

@@ -121,3 +121,22 @@ int qcow2_snapshot_get(struct fmt_image *image, uint32_t index, struct fmt_snaps
     *out = state->snapshot[index].facts;
     return 0;
 }
+
+int qcow2_snapshot_load(struct fmt_image *image, uint32_t index)
+{
+    struct qcow2_state *state = image->state;
+    const struct qcow2_snapshot *snapshot = &state->snapshot[index];
+    uint64_t bytes = (uint64_t)snapshot->l1_entries * QCOW2_ENTRY_BYTES;
+    struct fmt_env *env = image->env;
+
+    if (bytes > QCOW2_L1_BYTES_MAX)
+        return fmt_fail(env, FMT_EFBIG, FMT_ERR_QCOW2_SNAPSHOT_L1_SIZE);
+    if (snapshot->l1_off > INT64_MAX - bytes || snapshot->l1_off % state->cluster_bytes != 0)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_SNAPSHOT_L1_OFFSET);
+    if (!io_range_ok(snapshot->l1_off, bytes))
+        return fmt_fail(env, FMT_EIO, FMT_ERR_QCOW2_SNAPSHOT_L1_READ);
+    /* The disk keeps its present size: what the snapshot does not have reads as zeroes. */
+    state->header.l1_off = snapshot->l1_off;
+    state->header.l1_entries = snapshot->l1_entries;
+    return 0;
+}

@@ -147,6 +147,7 @@ const struct fmt_driver fmt_qcow2_driver = {
     .open = qcow2_open,
     .info = qcow2_info,
     .snapshot = qcow2_snapshot_get,
+    .snapshot_load = qcow2_snapshot_load,
     .create_check = qcow2_crypt_create_check,
     .create = qcow2_create,
     .map = qcow2_map,

@@ -208,6 +208,7 @@ int qcow2_options_check(struct fmt_image *image);
 
 int qcow2_snapshots_read(struct fmt_image *image);
 int qcow2_snapshot_get(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out);
+int qcow2_snapshot_load(struct fmt_image *image, uint32_t index);
 
 /* ---- qcow2-bitmap.c ---- */
 
