@@ -50,6 +50,7 @@ static void holes_apply(struct chain *chain, struct chain_extent *out)
         0)
         return; /* then all of it counts as data */
     out->length = min_u64(out->length, run.length);
+    out->told_bytes = min_u64(out->told_bytes, out->length);
     if (run.zero)
         out->flags |= ABI_MAP_ZERO;
 }
@@ -71,19 +72,35 @@ static unsigned extent_flags(const struct fmt_driver *driver, const struct fmt_e
     return flags;
 }
 
+/* For how many of @asked bytes the reference's driver would have spoken. */
+static uint64_t told_bytes(const struct fmt_image *image, uint64_t offset, uint64_t asked,
+                           uint64_t length)
+{
+    uint64_t unit = image->facts.cluster_bytes;
+
+    if (image->driver->map_opaque)
+        return asked;
+    if (image->driver->map_by_unit && unit > 0)
+        return min_u64(length, unit - offset % unit);
+    return length;
+}
+
 int chain_extent_find(struct chain *chain, uint64_t offset, uint64_t length, bool top_only,
                       struct chain_extent *out)
 {
-    *out = (struct chain_extent){.image = chain->top, .length = length};
+    *out = (struct chain_extent){.image = chain->top, .length = length, .told_bytes = length};
     for (;; out->image = out->image->backing, out->depth++) {
         const struct fmt_image *image = out->image;
         const struct fmt_image *backing = image->backing;
 
-        out->length = min_u64(out->length, image->facts.virtual_bytes - offset);
-        int r = fmt_image_map(out->image, offset, out->length, &out->extent);
+        uint64_t asked = min_u64(out->length, image->facts.virtual_bytes - offset);
+        int r = fmt_image_map(out->image, offset, asked, &out->extent);
+        out->length = out->extent.length;
+        out->told_bytes =
+            min_u64(out->told_bytes,
+                    told_bytes(image, offset, min_u64(out->told_bytes, asked), out->length));
         if (r < 0)
             return r;
-        out->length = out->extent.length;
         out->flags = extent_flags(image->driver, &out->extent);
         if (out->flags & (ABI_MAP_DATA | ABI_MAP_ZERO)) {
             holes_apply(chain, out);

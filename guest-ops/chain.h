@@ -25,6 +25,7 @@ struct chain {
 
 struct chain_extent {
     uint64_t length;
+    uint64_t told_bytes;      /* for how much of it the reference's driver speaks at a time */
     unsigned flags;           /* ABI_MAP_* */
     unsigned depth;           /* of the image below the top */
     struct fmt_image *image;  /* that has it; the last one asked if none has */

@@ -132,12 +132,16 @@ static void progress_tell(struct worker *w, uint64_t bytes)
     struct copy *copy = w->copy;
 
     copy->data_done += bytes;
-    if (100 * (copy->data_done - copy->data_shown) <= copy->data_bytes)
+    if (100 * (copy->data_done - copy->data_shown) <= copy->data_bytes &&
+        copy->data_done < copy->data_bytes)
         return;
     copy->data_shown = copy->data_done;
     const struct abi_request request = {
         .kind = ABI_REQ_PROGRESS, .offset = copy->data_done, .length = copy->data_bytes};
-    ring_post(w->g, &request, NULL);
+    if (copy->how.progress)
+        ring_call(w->g, &request, NULL); /* nothing may overtake it */
+    else
+        ring_post(w->g, &request, NULL);
 }
 
 /* Take the next pieces, as many as fit, and begin to read them. False: there are none. */

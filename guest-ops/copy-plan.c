@@ -27,7 +27,7 @@ static int status_ask(struct copy *copy, struct copy_source *source, uint64_t of
     }
     uint64_t n = min_u64(*bytes, image->facts.virtual_bytes - offset);
     int r = chain_extent_find(&source->chain, offset, n, copy->how.top_only, &extent);
-    *bytes = round_up_u64(extent.length, FMT_SECTOR_BYTES);
+    *bytes = round_up_u64(extent.told_bytes, FMT_SECTOR_BYTES);
     *flags = extent.flags;
     return r;
 }

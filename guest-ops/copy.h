@@ -50,6 +50,7 @@ struct copy_how {
     bool in_order;          /* places depend on the order of writing */
     bool salvage;
     bool quiet;
+    bool progress; /* is shown, step by step */
 };
 
 struct copy_piece {

@@ -55,7 +55,7 @@ static bool job_flag(const struct convert *c, const char *key)
 static int source_open(struct convert *c, size_t at, struct copy_source *source)
 {
     struct guest *g = c->g;
-    struct fmt_bytes failure = job_bytes(c, at, "failure");
+    struct fmt_bytes failure = job_bytes(c, at, "failure"), name = job_bytes(c, at, "name");
     struct fmt_image *image = NULL;
     struct guest_node node;
     struct tree_item item;
@@ -67,8 +67,8 @@ static int source_open(struct convert *c, size_t at, struct copy_source *source)
         return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
     else if ((r = node_read(g, &g->job, item.inside, &node)) == 0)
         r = guest_chain_open(g, &node, 0, &image);
-    if (r < 0)
-        return fmt_fail(&g->env, -r, FMT_ERR_COULD_NOT_OPEN, FMT_STR(job_bytes(c, at, "name")));
+    if (r < 0) /* a failure without a name is told already whose it is */
+        return name.data ? fmt_fail(&g->env, -r, FMT_ERR_COULD_NOT_OPEN, FMT_STR(name)) : r;
     chain_init(&source->chain, image);
     source->bytes = round_up_u64(image->facts.virtual_bytes, FMT_SECTOR_BYTES);
     source->align_bytes = image->facts.cluster_bytes > FMT_SECTOR_BYTES
@@ -166,6 +166,24 @@ static int stage_tell(struct convert *c, bool created)
     return r;
 }
 
+static bool has_bitmaps(const struct fmt_image *image)
+{
+    return strcmp(image->driver->name, "qcow2") == 0;
+}
+
+static int bitmaps_check(struct convert *c)
+{
+    struct fmt_env *env = &c->g->env;
+
+    if (!job_flag(c, "bitmaps"))
+        return 0;
+    if (c->copy.how.sources > 1)
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_CONVERT_BITMAPS_SINGLE);
+    return has_bitmaps(c->copy.how.source[0].chain.top)
+               ? 0
+               : fmt_fail(env, FMT_EINVAL, FMT_ERR_CONVERT_BITMAPS_SOURCE);
+}
+
 /* ---- target ---- */
 
 static int target_make(struct convert *c)
@@ -234,12 +252,16 @@ static int how_fill(struct convert *c)
     how->compressed = job_flag(c, "compressed");
     how->salvage = job_flag(c, "salvage");
     how->quiet = job_flag(c, "quiet");
+    how->progress = job_flag(c, "progress");
     how->all_data = job_flag(c, "all-data");
     how->top_only = job_flag(c, "has-backing");
     how->in_order = strcmp(target->driver->name, "raw") != 0;
     how->sparse = (struct sparse){sparse, FMT_SECTOR_BYTES};
     while (how->sparse.align_bytes * 2 <= sparse)
         how->sparse.align_bytes *= 2;
+    if (job_flag(c, "bitmaps") && !has_bitmaps(target))
+        return fmt_fail(&c->g->env, FMT_EINVAL, FMT_ERR_CONVERT_BITMAPS_TARGET,
+                        FMT_TXT(target->driver->name));
     if (how->compressed && !target->driver->write_compressed)
         return fmt_fail(&c->g->env, FMT_ENOTSUP, FMT_ERR_CONVERT_COMPRESSION);
     if (!is_new && size < how->total_bytes)
@@ -280,6 +302,8 @@ static int convert(struct convert *c)
         r = snapshot_load(c);
     if (r == 0)
         r = stage_tell(c, false);
+    if (r == 0)
+        r = bitmaps_check(c);
     if (r == 0)
         r = target_make(c);
     if (r == 0)

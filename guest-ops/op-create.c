@@ -13,6 +13,7 @@ struct create_job {
     const struct fmt_driver *driver;
     struct fmt_create create;
     bool has_size;
+    bool tells_size; /* the user chose it: one that is too large is told as such */
 };
 
 /* Open the backing chain, for its errors, its size and its probed format. */
@@ -130,7 +131,7 @@ static int image_create(struct guest *g, void *ctx)
         return r;
     r = job->driver->create(&g->env, &job->create);
     if (r < 0)
-        return r == -FMT_EFBIG ? too_large(g, job) : r;
+        return r == -FMT_EFBIG && job->tells_size ? too_large(g, job) : r;
     /* As the reference does when it closes an image. Failure leaves an image that may be lost. */
     r = is_image ? io_flush(&g->env, job->create.device) : 0;
     return r < 0 ? fmt_fail(&g->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : 0;
@@ -155,7 +156,7 @@ int guest_create(struct guest *g, size_t position, uint64_t virtual_bytes, uint3
 
 int op_create(struct guest *g)
 {
-    struct create_job job = {0};
+    struct create_job job = {.tells_size = true};
     int r = job_read(g, tree_root(&g->job), &job);
 
     if (r == 0)

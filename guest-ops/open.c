@@ -58,6 +58,16 @@ static int busy_check(struct guest *g, const struct guest_node *node, struct fmt
     return fmt_fail(&g->env, FMT_EPERM, FMT_ERR_NODE, FMT_STR(node->busy));
 }
 
+/* What is taken for raw because nothing else fits may be made to look like something else. */
+static int probe_to_write(struct guest *g, struct fmt_image_spec *spec)
+{
+    int r = fmt_probe(g->image_env, spec->device, spec->filename, &spec->driver);
+
+    if (r == 0 && spec->driver->passes_facts)
+        fmt_message(&g->env, FMT_MESSAGE_PLAIN, FMT_ERR_WRITE_PROBED, FMT_STR(spec->filename));
+    return r;
+}
+
 int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t flags,
                      struct fmt_image **image)
 {
@@ -79,6 +89,8 @@ int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t fl
         if (!spec.driver)
             return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_UNKNOWN_DRIVER, FMT_STR(node->driver));
     }
+    if (r == 0 && !spec.driver && flags & FMT_OPEN_WRITABLE)
+        r = probe_to_write(g, &spec);
     if (r == 0 && node->busy.length)
         r = busy_check(g, node, &spec);
     if (r == 0)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* convert: images copied into a new one, or one that is there. */
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "command.h"
+#include "copy-files.h"
 #include "copy-progress.h"
-#include "create-target.h"
 #include "lib/cache-mode.h"
 #include "lib/node.h"
 #include "node-open.h"
@@ -26,62 +25,12 @@ typedef struct ConvertRun {
     const CommandLine *line;
     Report *report;
     CopyProgress progress;
-    CreateTarget target;
-    bool is_new;
+    CopyTarget target;
     bool has_backing;
-    GError *late;       /* known from the start, told when the reference would */
-    Value *target_node; /* what is opened for writing */
-    uint32_t device;    /* of its file, once it is open */
-    bool opened;
+    GError *late; /* known from the start, told when the reference would */
 } ConvertRun;
 
 /* ---- sources ---- */
-
-/* What a report says, as the message of one failure. */
-static char *report_text(const Report *report)
-{
-    static const char prefix[] = "qemu-img: ";
-    const char *text = report->err->str;
-    size_t length = strcspn(text, "\n");
-
-    if (g_str_has_prefix(text, prefix)) {
-        text += strlen(prefix);
-        length -= strlen(prefix);
-    }
-    return g_strndup(text, length);
-}
-
-/* A source for the guest, or why it cannot be had: those before it may fail first. */
-static Value *source_describe(const ConvertRun *run, const char *name, Session *session)
-{
-    const CommandLine *line = run->line;
-    g_autoptr(Report) report = report_new();
-    g_autoptr(Value) node =
-        node_from_argument(name, command_line_has(line, COMMAND_OPTION_IMAGE_OPTS),
-                           command_line_text(line, 'f'), command_line_has(line, 'U'), report);
-    const char *mode = command_line_text(line, 'T');
-    const CacheMode *cache = mode ? cache_mode_find(mode) : NULL;
-    Value *source = value_new_dict();
-    GError *error = NULL;
-
-    if (!node) {
-        g_autofree char *text = report_text(report);
-        value_dict_put_string(source, "failure", text);
-        return source;
-    }
-    g_string_append(run->report->err, report->err->str);
-    if (cache && cache->direct)
-        value_dict_put_bool(node, "cache.direct", true);
-    Value *description = session_node_open(session, node, true, &error);
-    value_dict_put_string(source, "name", name);
-    if (!description) {
-        value_dict_put_string(source, "failure", error->message);
-        g_error_free(error);
-        return source;
-    }
-    value_dict_put(source, "image", description);
-    return source;
-}
 
 static Value *sources_describe(const ConvertRun *run, Session *session)
 {
@@ -89,7 +38,9 @@ static Value *sources_describe(const ConvertRun *run, Session *session)
     unsigned count = run->line->operands->len - 1;
 
     for (unsigned i = 0; i < count; i++)
-        value_list_append(list, source_describe(run, command_line_operand(run->line, i), session));
+        value_list_append(list, copy_source_describe(run->line, command_line_operand(run->line, i),
+                                                     command_line_text(run->line, 'f'), session,
+                                                     run->report));
     return list;
 }
 
@@ -98,7 +49,8 @@ static Value *sources_describe(const ConvertRun *run, Session *session)
 static bool backing_check(ConvertRun *run, GError **error)
 {
     const CommandLine *line = run->line;
-    const char *file = run->is_new ? opts_get(run->target.opts, "backing_file") : NULL;
+    const char *file =
+        run->target.is_new ? opts_get(run->target.create.opts, "backing_file") : NULL;
 
     run->has_backing = file || command_line_has(line, 'B');
     if (run->has_backing && command_line_has(line, COMMAND_OPTION_TARGET_IS_ZERO))
@@ -107,19 +59,19 @@ static bool backing_check(ConvertRun *run, GError **error)
     if (run->has_backing && line->operands->len > 2)
         return failure_set(error, "Having a backing file for the target makes no sense when "
                                   "concatenating multiple input images");
-    return !file || opts_get(run->target.opts, "backing_fmt") ||
+    return !file || opts_get(run->target.create.opts, "backing_fmt") ||
            failure_set(error, "Use of backing file requires explicit backing format");
 }
 
 static bool compression_check(const ConvertRun *run, GError **error)
 {
     static const char *const formats[] = {"qcow", "qcow2", "vmdk", NULL};
-    const Opts *opts = run->target.opts;
+    const Opts *opts = run->target.create.opts;
 
-    if (!command_line_has(run->line, 'c') || !run->is_new)
+    if (!command_line_has(run->line, 'c') || !run->target.is_new)
         return true;
     const char *preallocation = opts_get(opts, "preallocation");
-    if (!g_strv_contains(formats, run->target.format))
+    if (!g_strv_contains(formats, run->target.create.format))
         return failure_set(error, "Compression not supported for this file format");
     if (opts_get_number(opts, "encryption", 0) || opts_get(opts, "encrypt.format"))
         return failure_set(error, "Compression and encryption not supported at the same time");
@@ -132,66 +84,13 @@ static bool target_prepare(ConvertRun *run, GError **error)
 {
     const CommandLine *line = run->line;
 
-    if (run->is_new && (!create_target_prepare(&run->target, line->option_list, error) ||
-                        !create_target_backing_set(&run->target, command_line_text(line, 'B'),
-                                                   command_line_text(line, 'F'), error)))
+    if (run->target.is_new &&
+        (!create_target_prepare(&run->target.create, line->option_list, error) ||
+         !create_target_backing_set(&run->target.create, command_line_text(line, 'B'),
+                                    command_line_text(line, 'F'), error)))
         return false;
-    return backing_check(run, error) && compression_check(run, error);
-}
-
-/* Passphrases that creating was given are needed to open what was created. */
-static void secrets_add(const ConvertRun *run, Value *node)
-{
-    static const char suffix[] = "key-secret";
-    g_autoptr(Value) options = opts_to_dict(run->target.opts, true);
-
-    for (size_t i = 0; i < value_dict_size(options); i++) {
-        const char *key = value_dict_key_at(options, i);
-        if (g_str_has_suffix(key, suffix))
-            value_dict_put(node, key, value_copy(value_dict_get(options, key)));
-    }
-}
-
-/* The node to write to; NULL: the report has the error. */
-static Value *target_node(const ConvertRun *run, Report *report)
-{
-    const CommandLine *line = run->line;
-    const char *mode = command_line_text(line, 't');
-    const CacheMode *cache = mode ? cache_mode_find(mode) : NULL;
-    Value *node = node_from_argument(run->target.filename,
-                                     command_line_has(line, COMMAND_OPTION_TARGET_IMAGE_OPTS),
-                                     run->target.format, false, report);
-
-    if (!node)
-        return NULL;
-    if (!mode || (cache && cache->no_flush))
-        value_dict_put_bool(node, "cache.no-flush", true);
-    if (cache && cache->direct)
-        value_dict_put_bool(node, "cache.direct", true);
-    if (run->is_new)
-        secrets_add(run, node);
-    return node;
-}
-
-/* The target, made or there already, is opened to be written. */
-static bool target_open(ConvertRun *run, Session *session, uint32_t *device,
-                        struct tree_writer *reply, GError **error)
-{
-    g_autoptr(Report) report = report_new();
-    g_autoptr(Value) node = target_node(run, report);
-
-    if (!node) {
-        g_autofree char *text = report_text(report);
-        return failure_set(error, "%s", text);
-    }
-    g_autoptr(Value) description = session_target_open(session, node, error);
-    if (!description)
-        return false;
-    *device = session_description_device(description);
-    run->device = *device;
-    run->opened = true;
-    tree_put_members(reply, description);
-    return true;
+    return backing_check(run, error) && compression_check(run, error) &&
+           copy_target_prepare(&run->target, error);
 }
 
 /* ---- the run ---- */
@@ -217,22 +116,8 @@ static bool convert_reference(void *ctx, Session *session, const struct tree *re
                               uint32_t *device, struct tree_writer *reply, int *status,
                               GError **error)
 {
-    enum { REFERENCE_TARGET = 4 };
     ConvertRun *run = ctx;
-    size_t root = tree_root(reference);
-    uint64_t kind = tree_get_u64(reference, root, "kind", UINT64_MAX);
-    g_autofree char *name = tree_dup_text(reference, root, "name");
-
-    if (kind != REFERENCE_TARGET)
-        return session_backing_open(session, reference, device, reply, status, error);
-    *status = -EINVAL;
-    if (!name)
-        return failure_set(error, "The new image has no name");
-    if (run->is_new && tree_get_bool(reference, root, "truncate", false))
-        return create_target_open(&run->target, name, session, device, status, error);
-    if (strcmp(name, run->target.filename) != 0)
-        return failure_set(error, "The file '%s' is not named on the command line", name);
-    return target_open(run, session, device, reply, error);
+    return copy_reference(&run->target, session, reference, device, reply, status, error);
 }
 
 static void convert_progress(void *ctx, uint64_t done, uint64_t total)
@@ -259,19 +144,21 @@ static Value *job_new(const ConvertRun *run, Value *sources)
     value_dict_put_string(job, "operation", "convert");
     value_dict_put(job, "now", value_new_uint(session_now()));
     value_dict_put(job, "sources", sources);
-    if (run->is_new && !run->late)
-        value_dict_put(job, "create", create_target_describe(&run->target));
-    value_dict_put_string(job, "target", run->target.filename);
-    if (run->target.format)
-        value_dict_put_string(job, "target-format", run->target.format);
+    if (run->target.is_new && !run->late)
+        value_dict_put(job, "create", create_target_describe(&run->target.create));
+    value_dict_put_string(job, "target", run->target.create.filename);
+    if (run->target.create.format)
+        value_dict_put_string(job, "target-format", run->target.create.format);
     value_dict_put(job, "sparse-bytes",
                    value_new_uint((uint64_t)command_line_number(line, 'S', SPARSE_DEFAULT_BYTES)));
     value_dict_put_bool(job, "compressed", command_line_has(line, 'c'));
     value_dict_put_bool(job, "salvage", command_line_has(line, COMMAND_OPTION_SALVAGE));
     value_dict_put_bool(job, "quiet", command_line_has(line, 'q'));
+    value_dict_put_bool(job, "progress", run->progress.is_shown);
     value_dict_put_bool(job, "target-is-zero",
                         command_line_has(line, COMMAND_OPTION_TARGET_IS_ZERO));
     value_dict_put_bool(job, "has-backing", run->has_backing);
+    value_dict_put_bool(job, "bitmaps", command_line_has(line, COMMAND_OPTION_BITMAPS));
     if (secrets)
         value_dict_put(job, "secrets", secrets);
     snapshot_put(line, job);
@@ -310,36 +197,43 @@ static bool convert_run(ConvertRun *run, GError **error)
         return false;
     Value *sources = sources_describe(run, session);
     target_prepare(run, &run->late);
-    if (run->is_new && !run->late)
-        create_target_expect(&run->target, session);
+    if (run->target.is_new && !run->late)
+        create_target_expect(&run->target.create, session);
     else
-        session_file_expect(session, run->target.filename);
+        session_file_expect(session, run->target.create.filename);
     g_autoptr(Value) job = job_new(run, sources);
     return session_run(session, job, &handlers, error);
 }
 
-void command_convert(const CommandLine *line, Report *report)
+static void target_fill(const CommandLine *line, CopyTarget *target)
 {
     const char *format = command_line_text(line, 'O');
-    bool options = command_line_has(line, COMMAND_OPTION_TARGET_IMAGE_OPTS);
-    ConvertRun run = {
-        .line = line,
-        .report = report,
-        .is_new = !command_line_has(line, 'n'),
-        .target = {.filename = command_line_operand(line, line->operands->len - 1),
-                   .format = format || options ? format : "raw"}
-    };
+    const char *mode = command_line_text(line, 't');
+    const CacheMode *cache = mode ? cache_mode_find(mode) : NULL;
+
+    target->image_opts = command_line_has(line, COMMAND_OPTION_TARGET_IMAGE_OPTS);
+    target->is_new = !command_line_has(line, 'n');
+    target->no_flush = !mode || (cache && cache->no_flush);
+    target->direct = cache && cache->direct;
+    target->create.filename = command_line_operand(line, line->operands->len - 1);
+    target->create.format = format || target->image_opts ? format : "raw";
+}
+
+void command_convert(const CommandLine *line, Report *report)
+{
+    ConvertRun run = {.line = line, .report = report};
     GError *error = NULL;
 
+    target_fill(line, &run.target);
     copy_progress_begin(&run.progress, report,
                         command_line_has(line, 'p') && !command_line_has(line, 'q'));
     bool done = convert_run(&run, &error);
     copy_progress_end(&run.progress, done);
     if (!done) {
         report_failure(report, error);
-        if (run.is_new && !run.opened)
-            create_target_remove(&run.target);
+        if (run.target.is_new && !run.target.opened)
+            create_target_remove(&run.target.create);
     }
-    create_target_clear(&run.target);
+    copy_target_clear(&run.target);
     g_clear_error(&run.late);
 }

@@ -23,6 +23,9 @@ void file_locks_choose(struct vmm_open *request, const FileOpen *open, bool forc
     if (request->create && !open->create_format) {
         request->lock_perm = VMM_LOCK_WRITE | VMM_LOCK_RESIZE;
         request->lock_shared = VMM_LOCK_ALL & ~(uint64_t)VMM_LOCK_RESIZE;
+    } else if (request->writable && open->shares_all) {
+        request->lock_perm = VMM_LOCK_CONSISTENT_READ | VMM_LOCK_WRITE;
+        request->lock_shared = VMM_LOCK_ALL;
     } else if (request->writable) {
         request->lock_perm = VMM_LOCK_CONSISTENT_READ | VMM_LOCK_WRITE | VMM_LOCK_RESIZE;
         request->lock_shared = VMM_LOCK_CONSISTENT_READ | VMM_LOCK_WRITE_UNCHANGED;

@@ -64,6 +64,7 @@ static bool file_open(const NodeOpen *run, const Value *file, const Driver *driv
                      .driver = value_dict_get_string(file, "driver"),
                      .named_by_user = run->named_by_user,
                      .writable = run->writable,
+                     .shares_all = run->writable && driver && is_plain(driver),
                      .direct = node_flag(file, "cache.direct"),
                      .no_flush = node_flag(file, "cache.no-flush"),
                      .force_share = unlocked,

@@ -27,6 +27,7 @@ typedef struct FileOpen {
     bool no_flush;
     bool force_share; /* no locks that a writer would conflict with */
     bool no_data;     /* only metadata will be read: lock no more than that needs */
+    bool shares_all;  /* writable, and others may be writing, too: no metadata gets in a tangle */
     /* Of files that are created: wishes for the file system. */
     bool no_copy_on_write;
     uint64_t extent_size_bytes;

@@ -234,6 +234,7 @@ struct fmt_driver {
     bool passes_facts; /* cluster size and dirty flag are those of the image below, if any */
     bool map_opaque;   /* the map command prints all as DATA without an offset, whatever
                           map() knows */
+    bool map_by_unit;  /* the reference's driver tells of one cluster at a time */
     bool supports_backing;
     bool own_files; /* image->device is one of child[], not a "file" of its own */
 };

@@ -161,4 +161,5 @@ const struct fmt_driver fmt_qcow_driver = {
     .write_compressed = qcow_write_compressed,
     .finish = qcow_finish,
     .supports_backing = true,
+    .map_by_unit = true,
 };

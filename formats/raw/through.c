@@ -3,6 +3,7 @@
  * Drivers that hand the bytes of their file through: files and devices of the host used without a
  * format, and filters. Never probed; for them names and facts count.
  */
+#include "common/append.h"
 #include "common/mapread.h"
 
 static unsigned through_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
@@ -37,9 +38,24 @@ static int through_map(struct fmt_image *image, uint64_t offset, uint64_t length
     return 0;
 }
 
+static int through_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
+                            struct fmt_extent *out)
+{
+    *out = (struct fmt_extent){
+        .kind = FMT_EXTENT_DATA, .length = length, .device = image->device, .device_off = offset};
+    return 0;
+}
+
+static int through_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
+                                bool may_unmap)
+{
+    return io_zero(image->env, image->device, offset, length, may_unmap);
+}
+
 #define THROUGH(driver_name)                                                                       \
     .name = (driver_name), .probe = through_probe, .open = through_open, .info = fmt_info_nothing, \
-    .map = through_map, .read = fmt_mapped_read
+    .map = through_map, .read = fmt_mapped_read, .allocate = through_allocate,                     \
+    .write = fmt_allocated_write, .write_zeroes = through_write_zeroes
 
 const struct fmt_driver fmt_file_driver = {THROUGH("file"), .has_format_specific = true};
 const struct fmt_driver fmt_host_device_driver = {THROUGH("host_device"),

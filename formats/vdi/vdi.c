@@ -120,4 +120,5 @@ const struct fmt_driver fmt_vdi_driver = {
     .write = fmt_allocated_write,
     .write_zeroes = fmt_allocated_write_zeroes,
     .finish = vdi_finish,
+    .map_by_unit = true,
 };

@@ -221,4 +221,5 @@ const struct fmt_driver fmt_vmdk_driver = {
     .finish = vmdk_finish,
     .has_format_specific = true,
     .supports_backing = true,
+    .map_by_unit = true,
 };

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Images that are read and written; see copy-files.h. */
+#include "copy-files.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/cache-mode.h"
+#include "lib/node.h"
+#include "node-open.h"
+#include "tree-value.h"
+
+/* What a report says, as the message of one failure. */
+static char *report_text(const Report *report)
+{
+    static const char prefix[] = "qemu-img: ";
+    const char *text = report->err->str;
+    size_t length = strcspn(text, "\n");
+
+    if (g_str_has_prefix(text, prefix)) {
+        text += strlen(prefix);
+        length -= strlen(prefix);
+    }
+    return g_strndup(text, length);
+}
+
+Value *copy_source_describe(const CommandLine *line, const char *name, const char *format,
+                            Session *session, Report *report)
+{
+    g_autoptr(Report) own = report_new();
+    g_autoptr(Value) node =
+        node_from_argument(name, command_line_has(line, COMMAND_OPTION_IMAGE_OPTS), format,
+                           command_line_has(line, 'U'), own);
+    const char *mode = command_line_text(line, 'T');
+    const CacheMode *cache = mode ? cache_mode_find(mode) : NULL;
+    Value *source = value_new_dict();
+    GError *error = NULL;
+
+    if (!node) {
+        g_autofree char *text = report_text(own);
+        value_dict_put_string(source, "failure", text);
+        return source;
+    }
+    g_string_append(report->err, own->err->str);
+    if (cache && cache->direct)
+        value_dict_put_bool(node, "cache.direct", true);
+    Value *description = session_node_open(session, node, true, &error);
+    value_dict_put_string(source, "name", name);
+    if (!description) {
+        value_dict_put_string(source, "failure", error->message);
+        g_error_free(error);
+        return source;
+    }
+    value_dict_put(source, "image", description);
+    return source;
+}
+
+/* Passphrases that creating was given are needed to open what was created. */
+static void secrets_add(const CreateTarget *create, Value *node)
+{
+    static const char suffix[] = "key-secret";
+    g_autoptr(Value) options = opts_to_dict(create->opts, true);
+
+    for (size_t i = 0; i < value_dict_size(options); i++) {
+        const char *key = value_dict_key_at(options, i);
+        if (g_str_has_suffix(key, suffix))
+            value_dict_put(node, key, value_copy(value_dict_get(options, key)));
+    }
+}
+
+bool copy_target_prepare(CopyTarget *target, GError **error)
+{
+    g_autoptr(Report) report = report_new();
+
+    target->node = node_from_argument(target->create.filename, target->image_opts,
+                                      target->create.format, false, report);
+    if (!target->node) {
+        g_autofree char *text = report_text(report);
+        failure_set(target->is_new ? &target->fault : error, "%s", text);
+        return target->is_new;
+    }
+    if (target->no_flush)
+        value_dict_put_bool(target->node, "cache.no-flush", true);
+    if (target->direct)
+        value_dict_put_bool(target->node, "cache.direct", true);
+    if (target->is_new)
+        secrets_add(&target->create, target->node);
+    return true;
+}
+
+void copy_target_clear(CopyTarget *target)
+{
+    create_target_clear(&target->create);
+    value_free(target->node);
+    g_clear_error(&target->fault);
+}
+
+/* The target, made or there already, is opened to be written. */
+static bool target_open(CopyTarget *target, Session *session, uint32_t *device,
+                        struct tree_writer *reply, GError **error)
+{
+    if (target->fault) {
+        g_propagate_error(error, g_steal_pointer(&target->fault));
+        return false;
+    }
+    g_autoptr(Value) description = session_target_open(session, target->node, error);
+    if (!description)
+        return false;
+    *device = session_description_device(description);
+    target->opened = true;
+    tree_put_members(reply, description);
+    return true;
+}
+
+bool copy_reference(CopyTarget *target, Session *session, const struct tree *reference,
+                    uint32_t *device, struct tree_writer *reply, int *status, GError **error)
+{
+    enum { REFERENCE_TARGET = 4 };
+    size_t root = tree_root(reference);
+    uint64_t kind = tree_get_u64(reference, root, "kind", UINT64_MAX);
+    g_autofree char *name = tree_dup_text(reference, root, "name");
+
+    if (kind != REFERENCE_TARGET)
+        return session_backing_open(session, reference, device, reply, status, error);
+    *status = -EINVAL;
+    if (!name)
+        return failure_set(error, "The new image has no name");
+    if (target->is_new && tree_get_bool(reference, root, "truncate", false))
+        return create_target_open(&target->create, name, session, device, status, error);
+    if (strcmp(name, target->create.filename) != 0)
+        return failure_set(error, "The file '%s' is not named on the command line", name);
+    return target_open(target, session, device, reply, error);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * copy-files - the images that convert, dd and compare read, and the one that is written, between
+ * the command line and the guest's requests.
+ */
+#ifndef QIC_COPY_FILES_H
+#define QIC_COPY_FILES_H
+
+#include "create-target.h"
+#include "lib/command-line.h"
+
+/*
+ * An image to be read, for the guest: {name, image}, or {failure} with the reason why it cannot be
+ * had: images before it may fail first. Its format comes from -f or NULL, warnings go to @report.
+ */
+Value *copy_source_describe(const CommandLine *line, const char *name, const char *format,
+                            Session *session, Report *report);
+
+/* The image that is written: a new one, or one that is there. */
+typedef struct CopyTarget {
+    CreateTarget create; /* its name and format, and how it is made if it is new */
+    bool is_new;
+    bool image_opts; /* the name is a list of options */
+    bool no_flush, direct;
+    Value *node;   /* what is opened to be written (lib/node.h) */
+    GError *fault; /* why there is none, of a new image: told when it is opened */
+    bool opened;   /* it is being written */
+} CopyTarget;
+
+/* Understand the name of what is opened to be written, once it is known how it is made. */
+bool copy_target_prepare(CopyTarget *target, GError **error);
+void copy_target_clear(CopyTarget *target);
+
+/* What the guest asks for: files to be made, the target, and what images name. */
+bool copy_reference(CopyTarget *target, Session *session, const struct tree *reference,
+                    uint32_t *device, struct tree_writer *reply, int *status, GError **error);
+
+#endif
