@@ -4,6 +4,7 @@
 
 #include "copy.h"
 #include "reads.h"
+#include "team.h"
 
 /* A stretch of a piece that is being written. */
 struct write {
@@ -97,10 +98,10 @@ static void chunk_read_finish(struct worker *w, struct chunk *chunk)
     writes_check(w);
     if (r == 0)
         return;
-    copy_lock(&copy->source_lock);
+    team_lock(&copy->source_lock);
     copy->source_env->io_ctx = w->g;
     reads_judge(w, chunk);
-    copy_unlock(&copy->source_lock);
+    team_unlock(&copy->source_lock);
 }
 
 static void piece_read(struct worker *w, struct chunk *chunk, const struct copy_piece *piece)
@@ -152,7 +153,7 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
 
     chunk->pieces = chunk->reads.count = 0;
     chunk->used = 0;
-    copy_lock(&copy->source_lock);
+    team_lock(&copy->source_lock);
     copy->source_env->io_ctx = w->g;
     while (!copy->failed && copy->at < copy->how.total_bytes && chunk->pieces < COPY_PIECES_MAX) {
         int r = copy_piece_find(copy, &piece);
@@ -174,7 +175,7 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
     }
     chunk->sequence = copy->sequence;
     copy->sequence += chunk->pieces > 0;
-    copy_unlock(&copy->source_lock);
+    team_unlock(&copy->source_lock);
     return chunk->pieces > 0;
 }
 
@@ -270,7 +271,7 @@ static bool target_take(struct worker *w, const struct chunk *chunk)
             return false;
         __builtin_ia32_pause();
     }
-    copy_lock(&copy->target_lock);
+    team_lock(&copy->target_lock);
     copy->target_env->io_ctx = w->g;
     if (copy->holder && copy->holder != w->g)
         guest_devices_forget(w->g); /* sizes have changed behind this vCPU's back */
@@ -290,7 +291,7 @@ static void chunk_place(struct worker *w, struct chunk *chunk)
         if (r < 0)
             copy_fail(copy, COPY_STAGE_WRITE, piece->offset, r);
     }
-    copy_unlock(&copy->target_lock);
+    team_unlock(&copy->target_lock);
     __atomic_store_n(&copy->turn, chunk->sequence + 1, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < chunk->writes && !copy->failed; i++)
         write_begin(w, &chunk->write[i]);

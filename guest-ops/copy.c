@@ -1,32 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vCPUs that copy together; see copy.h. */
+/* Copying as a whole; see copy.h. */
 #include "copy.h"
-
-/* In the page that all vCPUs share. */
-struct copy_board {
-    struct copy *copy;
-    uint32_t state;
-};
-
-enum { BOARD_WAIT, BOARD_WORK, BOARD_LEAVE };
-
-static struct copy_board *board(const struct guest *g)
-{
-    return (struct copy_board *)g->boot->shared_addr;
-}
-
-void copy_lock(uint32_t *lock)
-{
-    while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE)) {
-        while (__atomic_load_n(lock, __ATOMIC_RELAXED))
-            __builtin_ia32_pause();
-    }
-}
-
-void copy_unlock(uint32_t *lock)
-{
-    __atomic_store_n(lock, 0, __ATOMIC_RELEASE);
-}
+#include "team.h"
 
 void copy_fail(struct copy *copy, enum copy_stage stage, uint64_t offset, int code)
 {
@@ -55,42 +30,16 @@ static int failure_record(struct guest *g, const struct copy *copy)
                     FMT_NUM(copy->code));
 }
 
-static void board_set(const struct guest *g, struct copy *copy, uint32_t state)
+static void work(struct guest *g, void *ctx)
 {
-    board(g)->copy = copy;
-    __atomic_store_n(&board(g)->state, state, __ATOMIC_RELEASE);
+    copy_work(g, ctx);
 }
 
 int copy_run(struct guest *g, struct copy *copy)
 {
-    copy->working = g->boot->vcpu_count - 1;
-    board_set(g, copy, BOARD_WORK);
-    copy_work(g, copy);
-    while (__atomic_load_n(&copy->working, __ATOMIC_ACQUIRE) > 0)
-        __builtin_ia32_pause();
+    team_run(g, work, copy);
     copy->source_env->io_ctx = g;
     copy->target_env->io_ctx = g;
     guest_devices_forget(g);
     return copy->failed ? failure_record(g, copy) : 0;
-}
-
-void copy_help(struct guest *g)
-{
-    uint32_t state;
-
-    while ((state = __atomic_load_n(&board(g)->state, __ATOMIC_ACQUIRE)) == BOARD_WAIT)
-        __builtin_ia32_pause();
-    if (state != BOARD_WORK)
-        return;
-    struct copy *copy = board(g)->copy;
-    copy_work(g, copy);
-    __atomic_fetch_sub(&copy->working, 1, __ATOMIC_ACQ_REL);
-}
-
-void copy_dismiss(struct guest *g)
-{
-    uint32_t wait = BOARD_WAIT;
-
-    __atomic_compare_exchange_n(&board(g)->state, &wait, BOARD_LEAVE, false, __ATOMIC_ACQ_REL,
-                                __ATOMIC_ACQUIRE);
 }

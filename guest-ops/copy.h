@@ -82,7 +82,6 @@ struct copy {
     enum copy_stage stage;
     uint64_t offset;
     int code;
-    uint32_t working; /* vCPUs that have not finished */
 };
 
 /* copy-plan.c: the next piece from copy->at, without moving on. Returns 0 or a negative errno. */
@@ -95,15 +94,9 @@ int copy_plan(struct copy *copy);
 /* copy-chunk.c: this vCPU's share of the work, until there is no more, or something fails. */
 void copy_work(struct guest *g, struct copy *copy);
 
-/* copy.c: who does what. */
-void copy_lock(uint32_t *lock);
-void copy_unlock(uint32_t *lock);
+/* copy.c: keep what failed first. */
 void copy_fail(struct copy *copy, enum copy_stage stage, uint64_t offset, int code);
-/* On vCPU 0: do it all, with whatever vCPUs there are. Returns 0 or a negative errno, recorded. */
+/* Do it all, with whatever vCPUs there are. Returns 0 or a negative errno, recorded. */
 int copy_run(struct guest *g, struct copy *copy);
-/* On the others: wait for vCPU 0 to begin, and help. */
-void copy_help(struct guest *g);
-/* On vCPU 0: there is nothing to help with. */
-void copy_dismiss(struct guest *g);
 
 #endif

@@ -166,6 +166,10 @@ int guest_target_reference(struct guest *g, struct fmt_bytes name, struct guest_
 int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t flags,
                      struct fmt_image **image);
 
+/* Open what the members of the job at @position describe: {name, image}, or {failure} with the
+ * host's reason why it cannot be opened. Returns 0 or a negative errno, recorded whole. */
+int guest_source_open(struct guest *g, size_t position, struct fmt_image **image);
+
 /* ---- op-create.c ---- */
 
 /* Make the image that the members of the job at @position describe, of @virtual_bytes where they
@@ -179,5 +183,6 @@ int op_create(struct guest *g);
 int op_map(struct guest *g);
 int op_convert(struct guest *g);
 int op_check(struct guest *g);
+int op_compare(struct guest *g);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "copy.h"
+#include "team.h"
 
 /* Memory set aside for what the drivers of the sources and of the target take while they work. */
 enum { ARENA_SHARE = 4 };
@@ -54,21 +55,11 @@ static bool job_flag(const struct convert *c, const char *key)
 
 static int source_open(struct convert *c, size_t at, struct copy_source *source)
 {
-    struct guest *g = c->g;
-    struct fmt_bytes failure = job_bytes(c, at, "failure"), name = job_bytes(c, at, "name");
-    struct fmt_image *image = NULL;
-    struct guest_node node;
-    struct tree_item item;
-    int r;
+    struct fmt_image *image;
+    int r = guest_source_open(c->g, at, &image);
 
-    if (failure.length) /* the host could not even open the file */
-        r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_NODE, FMT_STR(failure));
-    else if (!tree_find(&g->job, at, "image", &item) || item.type != TREE_DICT)
-        return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
-    else if ((r = node_read(g, &g->job, item.inside, &node)) == 0)
-        r = guest_chain_open(g, &node, 0, &image);
-    if (r < 0) /* a failure without a name is told already whose it is */
-        return name.data ? fmt_fail(&g->env, -r, FMT_ERR_COULD_NOT_OPEN, FMT_STR(name)) : r;
+    if (r < 0)
+        return r;
     chain_init(&source->chain, image);
     source->bytes = round_up_u64(image->facts.virtual_bytes, FMT_SECTOR_BYTES);
     source->align_bytes = image->facts.cluster_bytes > FMT_SECTOR_BYTES
@@ -329,7 +320,7 @@ static int convert(struct convert *c)
 int op_convert(struct guest *g)
 {
     if (g->vcpu > 0) {
-        copy_help(g);
+        team_join(g);
         return 0;
     }
     struct convert *c = fmt_alloc(&g->env, sizeof(*c));
@@ -338,6 +329,6 @@ int op_convert(struct guest *g)
     c->g = g;
     c->root = tree_root(&g->job);
     int r = convert(c);
-    copy_dismiss(g);
+    team_dismiss(g);
     return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Opening images and their backing chains; the host resolves every name. */
+#include "chain.h"
 #include "guest.h"
 
 enum { CHAIN_DEPTH_MAX = 4096, LAYER_DEPTH_MAX = 64 };
@@ -183,5 +184,28 @@ int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t fl
     }
     for (; r < 0 && depth > 0; depth--)
         fmt_fail(&g->env, -r, FMT_ERR_BACKING_OPEN);
+    return r;
+}
+
+int guest_source_open(struct guest *g, size_t position, struct fmt_image **image)
+{
+    struct tree_bytes failure = tree_get_bytes(&g->job, position, "failure");
+    struct tree_bytes name = tree_get_bytes(&g->job, position, "name");
+    const struct fmt_bytes text = {failure.data, failure.length};
+    struct guest_node node;
+    struct tree_item item;
+    int r;
+
+    if (failure.length) /* the host could not even open the file */
+        r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_NODE, FMT_STR(text));
+    else if (!tree_find(&g->job, position, "image", &item) || item.type != TREE_DICT)
+        return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
+    else if ((r = node_read(g, &g->job, item.inside, &node)) == 0)
+        r = guest_chain_open(g, &node, 0, image);
+    if (r == 0 && (r = chain_check(*image)) < 0)
+        fmt_fail(&g->env, -r, FMT_ERR_IO, FMT_NUM(-r));
+    if (r < 0 && name.data) /* without a name it is told already whose it is */
+        fmt_fail(&g->env, -r, FMT_ERR_COULD_NOT_OPEN,
+                 FMT_STR(((struct fmt_bytes){name.data, name.length})));
     return r;
 }

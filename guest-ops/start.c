@@ -11,6 +11,7 @@ static const struct {
     {"map",     op_map    },
     {"convert", op_convert},
     {"check",   op_check  },
+    {"compare", op_compare},
 };
 
 static int run_job(struct guest *g)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* convert: images copied into a new one, or one that is there. */
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "command.h"
 #include "copy-files.h"
@@ -13,13 +11,8 @@
 #include "tree-value.h"
 
 enum {
-    CONVERT_MEMORY_BYTES = 256 << 20,
-    CONVERT_VCPUS_MAX = 4,
     SPARSE_DEFAULT_BYTES = 4096,
 };
-
-/* Less than this is not worth the start of another vCPU. */
-static const uint64_t small_bytes = 16 << 20;
 
 typedef struct ConvertRun {
     const CommandLine *line;
@@ -165,24 +158,11 @@ static Value *job_new(const ConvertRun *run, Value *sources)
     return job;
 }
 
-/* One vCPU for what is small, and else all, within reason. */
-static unsigned vcpus_choose(const CommandLine *line)
-{
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t bytes = 0;
-    struct stat st;
-
-    for (unsigned i = 0; i + 1 < line->operands->len; i++) {
-        bool is_file = stat(command_line_operand(line, i), &st) == 0 && S_ISREG(st.st_mode);
-        bytes += is_file ? (uint64_t)st.st_size : small_bytes;
-    }
-    return cpus < 1 || bytes < small_bytes ? 1 : (unsigned)MIN(cpus, CONVERT_VCPUS_MAX);
-}
-
 static bool convert_run(ConvertRun *run, GError **error)
 {
-    const SessionOptions options = {.memory_bytes = CONVERT_MEMORY_BYTES,
-                                    .vcpus = vcpus_choose(run->line),
+    const SessionOptions options = {.memory_bytes = COPY_MEMORY_BYTES,
+                                    .vcpus =
+                                        copy_vcpus_choose(run->line, run->line->operands->len - 1),
                                     .force_share = command_line_has(run->line, 'U'),
                                     .wants_avx = !objects_is_empty(run->line->objects),
                                     .bulk = true,
@@ -226,7 +206,8 @@ void command_convert(const CommandLine *line, Report *report)
 
     target_fill(line, &run.target);
     copy_progress_begin(&run.progress, report,
-                        command_line_has(line, 'p') && !command_line_has(line, 'q'));
+                        command_line_has(line, 'p') && !command_line_has(line, 'q'), 1);
+    copy_progress_set(&run.progress, 0, 1);
     bool done = convert_run(&run, &error);
     copy_progress_end(&run.progress, done);
     if (!done) {

@@ -9,6 +9,7 @@
 /* A subcommand: all that it prints, and its exit status, go to the report. */
 typedef void CommandRun(const CommandLine *line, Report *report);
 
+CommandRun command_compare;
 CommandRun command_convert;
 CommandRun command_check;
 CommandRun command_create;

@@ -16,6 +16,13 @@
 Value *copy_source_describe(const CommandLine *line, const char *name, const char *format,
                             Session *session, Report *report);
 
+/* Guest memory of commands that move much data. */
+enum { COPY_MEMORY_BYTES = 256 << 20 };
+
+/* How many vCPUs are worth it: one for what is small, and else all, within reason. The files are
+ * the first @files operands. */
+unsigned copy_vcpus_choose(const CommandLine *line, unsigned files);
+
 /* The image that is written: a new one, or one that is there. */
 typedef struct CopyTarget {
     CreateTarget create; /* its name and format, and how it is made if it is new */

@@ -4,9 +4,6 @@
 
 #include <signal.h>
 
-/* The least change that is shown, in percent. */
-static const float step_percent = 1;
-
 static volatile sig_atomic_t asked;
 
 static void on_signal(int number)
@@ -32,18 +29,17 @@ static void percent_set(CopyProgress *progress, float percent)
     bool begins_or_ends = percent <= 0 || percent >= 100;
 
     progress->current = percent < 100 ? percent : 100;
-    if (!begins_or_ends && percent <= progress->shown + step_percent)
+    if (!begins_or_ends && percent <= progress->shown + progress->step)
         return;
     progress->shown = progress->current;
     show(progress);
 }
 
-void copy_progress_begin(CopyProgress *progress, Report *report, bool is_shown)
+void copy_progress_begin(CopyProgress *progress, Report *report, bool is_shown, float step)
 {
-    *progress = (CopyProgress){.report = report, .is_shown = is_shown};
+    *progress = (CopyProgress){.report = report, .is_shown = is_shown, .step = step};
     if (!is_shown)
         signal(SIGUSR1, on_signal);
-    percent_set(progress, 0);
 }
 
 void copy_progress_set(CopyProgress *progress, uint64_t done, uint64_t total)

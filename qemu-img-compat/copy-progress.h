@@ -11,10 +11,11 @@
 typedef struct CopyProgress {
     Report *report;
     bool is_shown;
+    float step;           /* the least change that is shown, in percent */
     float current, shown; /* percent */
 } CopyProgress;
 
-void copy_progress_begin(CopyProgress *progress, Report *report, bool is_shown);
+void copy_progress_begin(CopyProgress *progress, Report *report, bool is_shown, float step);
 void copy_progress_set(CopyProgress *progress, uint64_t done, uint64_t total);
 void copy_progress_end(CopyProgress *progress, bool complete);
 

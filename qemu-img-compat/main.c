@@ -12,6 +12,7 @@ static const struct {
     CommandRun *run;
 } commands[] = {
     {COMMAND_CHECK,   command_check  },
+    {COMMAND_COMPARE, command_compare},
     {COMMAND_CONVERT, command_convert},
     {COMMAND_CREATE,  command_create },
     {COMMAND_INFO,    command_info   },

@@ -462,4 +462,6 @@ FMT_ERROR(CONVERT_STATUS, ERROR, "error while reading block status at offset %u:
 FMT_ERROR(CONVERT_SALVAGE, ERROR, "error while reading offset %u: %e")
 FMT_ERROR(CONVERT_READ, ERROR, "error while reading at byte %u: %e")
 FMT_ERROR(CONVERT_WRITE, ERROR, "error while writing at byte %u: %e")
+FMT_ERROR(COMPARE_STATUS, ERROR, "Sector allocation test failed for %s")
+FMT_ERROR(COMPARE_READ, ERROR, "Error while reading offset %u of %s: %e")
 FMT_ERROR(CHAIN_TOO_DEEP, ERROR, "Backing chain has more than %u images")

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Comparing disks, stretch by stretch; see compare.h. */
+#include "compare.h"
+
+#include <string.h>
+
+#include "sparse.h"
+#include "team.h"
+
+/* A range about which both images say the same thing throughout, each for itself. */
+struct stretch {
+    uint64_t offset, bytes;
+    bool has[2]; /* bytes that are to be read */
+    uint8_t *data[2];
+};
+
+struct compare_worker {
+    struct guest *g;
+    struct compare *compare;
+    uint8_t *buffer[2];
+    unsigned count;
+    struct stretch stretch[COMPARE_STRETCHES_MAX];
+    struct reads reads; /* tag: stretch * 2 + image */
+};
+
+/* Something at @offset ends the comparison, unless something before it does. With the lock. */
+static void event_keep(struct compare *c, uint64_t offset, enum compare_event event,
+                       uint64_t event_off)
+{
+    if (offset >= c->ends_at)
+        return;
+    c->ends_at = offset;
+    c->event = event;
+    c->event_off = event_off;
+    c->status = 0;
+}
+
+static void error_keep(struct compare *c, uint64_t offset, unsigned image, bool is_read, int status)
+{
+    if (offset >= c->ends_at)
+        return;
+    event_keep(c, offset, COMPARE_EQUAL, offset);
+    c->status = status;
+    c->image = image;
+    c->is_read = is_read;
+}
+
+/* What is known of the range; *bytes: how much of it that holds for. */
+static int status_find(struct compare *c, unsigned i, uint64_t *bytes, unsigned *flags)
+{
+    enum { REACHES_END = 1 << 16, BELOW_KNOWS = 1 << 17 };
+    struct chain *chain = &c->chain[i];
+    struct chain_extent found;
+    uint64_t rest = chain->top->facts.virtual_bytes - c->at;
+    int r = chain_extent_find(chain, c->at, rest, false, &found);
+
+    if (r < 0)
+        return r;
+    *bytes = round_up_u64(found.told_bytes, FMT_SECTOR_BYTES);
+    *flags = found.flags;
+    if (*bytes >= c->bytes[i] - c->at)
+        *flags |= REACHES_END;
+    if (found.extent.preallocated)
+        *flags |= BELOW_KNOWS;
+    return 0;
+}
+
+/* Find the next stretch, where both disks are. False: the comparison ends. */
+static bool stretch_find(struct compare *c, struct stretch *s)
+{
+    unsigned flags[2];
+    uint64_t bytes[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        int r = status_find(c, i, &bytes[i], &flags[i]);
+        if (r < 0) {
+            error_keep(c, c->at, i, false, r);
+            return false;
+        }
+    }
+    if (c->strict && flags[0] != flags[1]) {
+        event_keep(c, c->at, COMPARE_STATUS, c->at);
+        return false;
+    }
+    bool present[2] = {flags[0] & ABI_MAP_PRESENT, flags[1] & ABI_MAP_PRESENT};
+    bool zero = flags[0] & flags[1] & ABI_MAP_ZERO;
+    *s = (struct stretch){
+        .offset = c->at,
+        .bytes = min_u64(bytes[0], bytes[1]),
+        .has = {!zero && present[0], !zero && present[1]}
+    };
+    return true;
+}
+
+/* The same where only one disk is. */
+static bool stretch_find_over(struct compare *c, struct stretch *s)
+{
+    unsigned longer = c->bytes[1] > c->bytes[0], flags;
+
+    *s = (struct stretch){.offset = c->at};
+    int r = status_find(c, longer, &s->bytes, &flags);
+    if (r < 0) {
+        error_keep(c, c->at, longer, false, r);
+        return false;
+    }
+    s->has[longer] = flags & ABI_MAP_PRESENT && !(flags & ABI_MAP_ZERO);
+    return true;
+}
+
+static void stretch_read(struct compare_worker *w, const struct stretch *s)
+{
+    struct compare *c = w->compare;
+
+    for (unsigned i = 0; i < 2; i++) {
+        int r = s->has[i] ? reads_begin(&w->reads, &c->chain[i], s->offset, s->data[i], s->bytes,
+                                        (uint64_t)w->count * 2 + i)
+                          : 0;
+        if (r < 0) {
+            fmt_error_clear(c->env->error);
+            error_keep(c, s->offset, i, true, r);
+        }
+    }
+}
+
+static void progress_tell(const struct compare_worker *w)
+{
+    const struct compare *c = w->compare;
+    uint64_t total = c->bytes[0] > c->bytes[1] ? c->bytes[0] : c->bytes[1];
+    const struct abi_request request = {.kind = ABI_REQ_PROGRESS, .offset = c->at, .length = total};
+
+    if (c->progress)
+        ring_call(w->g, &request, NULL);
+}
+
+/* Take stretches of a buffer's length, and begin to read them. False: there are none. */
+static bool claim(struct compare_worker *w)
+{
+    struct compare *c = w->compare;
+    uint64_t both = min_u64(c->bytes[0], c->bytes[1]), used = 0;
+    uint64_t end = c->bytes[0] > c->bytes[1] ? c->bytes[0] : c->bytes[1];
+
+    w->count = w->reads.count = 0;
+    team_lock(&c->lock);
+    c->env->io_ctx = w->g;
+    while (c->at < end && c->at < c->ends_at && w->count < COMPARE_STRETCHES_MAX) {
+        struct stretch *s = &w->stretch[w->count];
+        if (!(c->at < both ? stretch_find(c, s) : stretch_find_over(c, s)))
+            break;
+        bool read = s->has[0] || s->has[1];
+        if (read)
+            s->bytes = min_u64(s->bytes, COMPARE_BUFFER_BYTES);
+        if (read && s->bytes > COMPARE_BUFFER_BYTES - used)
+            break;
+        s->data[0] = w->buffer[0] + used;
+        s->data[1] = w->buffer[1] + used;
+        if (read)
+            used += s->bytes;
+        stretch_read(w, s);
+        c->at += s->bytes;
+        w->count++;
+        progress_tell(w);
+    }
+    team_unlock(&c->lock);
+    return w->count > 0;
+}
+
+/* Where the bytes of a stretch differ: in units of sectors, where both have some. */
+static bool stretch_differs(const struct stretch *s, uint64_t *offset)
+{
+    uint64_t at = 0;
+
+    if (s->has[0] && s->has[1]) {
+        if (memcmp(s->data[0], s->data[1], s->bytes) == 0)
+            return false;
+        while (memcmp(s->data[0] + at, s->data[1] + at, FMT_SECTOR_BYTES) == 0)
+            at += FMT_SECTOR_BYTES;
+    } else {
+        const uint8_t *data = s->has[0] ? s->data[0] : s->data[1];
+        if (!(s->has[0] || s->has[1]) || sparse_is_zero(data, s->bytes))
+            return false;
+        while (data[at] == 0)
+            at++;
+    }
+    *offset = s->offset + at;
+    return true;
+}
+
+/* What was read, in order; with the lock only if there is something to tell. */
+static void judge(struct compare_worker *w)
+{
+    struct compare *c = w->compare;
+    uint64_t offset;
+
+    reads_wait(&w->reads);
+    for (unsigned i = 0; i < w->reads.count; i++) {
+        const struct read *read = &w->reads.read[i];
+        team_lock(&c->lock);
+        error_keep(c, w->stretch[read->tag / 2].offset, read->tag % 2, true, read->status);
+        team_unlock(&c->lock);
+    }
+    for (unsigned i = 0; i < w->count; i++) {
+        if (!stretch_differs(&w->stretch[i], &offset))
+            continue;
+        team_lock(&c->lock);
+        event_keep(c, w->stretch[i].offset, COMPARE_CONTENT, offset);
+        team_unlock(&c->lock);
+        return;
+    }
+}
+
+void compare_work(struct guest *g, struct compare *compare)
+{
+    struct compare_worker *w = fmt_arena_alloc(&g->arena, sizeof(*w));
+
+    for (unsigned i = 0; w && i < 2; i++)
+        w->buffer[i] = fmt_arena_buffer(&g->arena, COMPARE_BUFFER_BYTES, ABI_PAGE_BYTES);
+    if (!w || !w->buffer[0] || !w->buffer[1]) {
+        team_lock(&compare->lock);
+        error_keep(compare, 0, 0, true, -FMT_ENOMEM);
+        team_unlock(&compare->lock);
+        return;
+    }
+    w->g = w->reads.g = g;
+    w->compare = compare;
+    while (claim(w))
+        judge(w);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vCPUs that work together: the first one prepares, all work, the first one finishes. */
+#ifndef GUEST_TEAM_H
+#define GUEST_TEAM_H
+
+#include "guest.h"
+
+/* Locks are held for short times only, and nobody sleeps. */
+void team_lock(uint32_t *lock);
+void team_unlock(uint32_t *lock);
+
+/* On vCPU 0: let all do @work, and wait until they have done it. */
+void team_run(struct guest *g, void (*work)(struct guest *g, void *ctx), void *ctx);
+/* On the others: wait for that, and take part. */
+void team_join(struct guest *g);
+/* On vCPU 0: the others need not wait any more. */
+void team_dismiss(struct guest *g);
+
+#endif
