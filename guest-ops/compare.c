@@ -48,7 +48,7 @@ static void error_keep(struct compare *c, uint64_t offset, unsigned image, bool 
 /* What is known of the range; *bytes: how much of it that holds for. */
 static int status_find(struct compare *c, unsigned i, uint64_t *bytes, unsigned *flags)
 {
-    enum { REACHES_END = 1 << 16, BELOW_KNOWS = 1 << 17 };
+    enum { REACHES_END = 1 << 16 };
     struct chain *chain = &c->chain[i];
     struct chain_extent found;
     uint64_t rest = chain->top->facts.virtual_bytes - c->at;
@@ -56,12 +56,11 @@ static int status_find(struct compare *c, unsigned i, uint64_t *bytes, unsigned 
 
     if (r < 0)
         return r;
-    *bytes = round_up_u64(found.told_bytes, FMT_SECTOR_BYTES);
+    /* Files may end within a sector; disks do not. */
+    *bytes = found.told_bytes == rest ? c->bytes[i] - c->at : found.told_bytes;
     *flags = found.flags;
-    if (*bytes >= c->bytes[i] - c->at)
+    if (found.told_bytes == rest)
         *flags |= REACHES_END;
-    if (found.extent.preallocated)
-        *flags |= BELOW_KNOWS;
     return 0;
 }
 
@@ -122,11 +121,13 @@ static void stretch_read(struct compare_worker *w, const struct stretch *s)
     }
 }
 
-static void progress_tell(const struct compare_worker *w)
+/* The stretch is equal. In order only if there is one vCPU, as where progress is shown. */
+static void progress_tell(const struct compare_worker *w, const struct stretch *s)
 {
     const struct compare *c = w->compare;
     uint64_t total = c->bytes[0] > c->bytes[1] ? c->bytes[0] : c->bytes[1];
-    const struct abi_request request = {.kind = ABI_REQ_PROGRESS, .offset = c->at, .length = total};
+    const struct abi_request request = {
+        .kind = ABI_REQ_PROGRESS, .offset = s->offset + s->bytes, .length = total};
 
     if (c->progress)
         ring_call(w->g, &request, NULL);
@@ -158,7 +159,6 @@ static bool claim(struct compare_worker *w)
         stretch_read(w, s);
         c->at += s->bytes;
         w->count++;
-        progress_tell(w);
     }
     team_unlock(&c->lock);
     return w->count > 0;
@@ -172,7 +172,8 @@ static bool stretch_differs(const struct stretch *s, uint64_t *offset)
     if (s->has[0] && s->has[1]) {
         if (memcmp(s->data[0], s->data[1], s->bytes) == 0)
             return false;
-        while (memcmp(s->data[0] + at, s->data[1] + at, FMT_SECTOR_BYTES) == 0)
+        while (s->bytes - at > FMT_SECTOR_BYTES &&
+               memcmp(s->data[0] + at, s->data[1] + at, FMT_SECTOR_BYTES) == 0)
             at += FMT_SECTOR_BYTES;
     } else {
         const uint8_t *data = s->has[0] ? s->data[0] : s->data[1];
@@ -198,9 +199,11 @@ static void judge(struct compare_worker *w)
         error_keep(c, w->stretch[read->tag / 2].offset, read->tag % 2, true, read->status);
         team_unlock(&c->lock);
     }
-    for (unsigned i = 0; i < w->count; i++) {
-        if (!stretch_differs(&w->stretch[i], &offset))
+    for (unsigned i = 0; i < w->count && w->stretch[i].offset < c->ends_at; i++) {
+        if (!stretch_differs(&w->stretch[i], &offset)) {
+            progress_tell(w, &w->stretch[i]);
             continue;
+        }
         team_lock(&c->lock);
         event_keep(c, w->stretch[i].offset, COMPARE_CONTENT, offset);
         team_unlock(&c->lock);

@@ -16,7 +16,7 @@ static int env_make(struct guest *g, struct fmt_env *env, struct fmt_arena *aren
 
     if (!memory)
         return fmt_fail(&g->env, FMT_ENOMEM, FMT_ERR_NOMEM);
-    *arena = (struct fmt_arena){memory, bytes, 0};
+    *arena = (struct fmt_arena){.base = memory, .size_bytes = bytes};
     *env = g->env;
     env->arena = arena;
     g->image_env = env;

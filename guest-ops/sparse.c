@@ -2,22 +2,21 @@
 /* Zeroes in data; see sparse.h. */
 #include "sparse.h"
 
-#include <string.h>
-
 #include "common/bytes.h"
+
+typedef uint64_t lanes __attribute__((vector_size(16), aligned(1), may_alias));
 
 enum { SECTOR_BYTES = 512, STRIDE_BYTES = 64 };
 
 bool sparse_is_zero(const void *data, uint64_t bytes)
 {
     const uint8_t *at = data;
-    uint64_t word[STRIDE_BYTES / 8], any = 0;
+    uint8_t any = 0;
 
     for (; bytes >= STRIDE_BYTES; at += STRIDE_BYTES, bytes -= STRIDE_BYTES) {
-        memcpy(word, at, sizeof(word));
-        for (unsigned i = 0; i < STRIDE_BYTES / 8; i++)
-            any |= word[i];
-        if (any)
+        const lanes *v = (const lanes *)at;
+        lanes sum = v[0] | v[1] | v[2] | v[3];
+        if (sum[0] | sum[1])
             return false;
     }
     for (; bytes > 0; bytes--)

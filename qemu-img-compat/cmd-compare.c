@@ -15,7 +15,9 @@ typedef struct CompareRun {
     const CommandLine *line;
     Report *report;
     CopyProgress progress;
-    int failure; /* the exit status if the run fails now */
+    uint64_t a_bytes, b_bytes; /* of the disks */
+    bool warned;               /* that they differ */
+    int failure;               /* the exit status if the run fails now */
 } CompareRun;
 
 G_GNUC_PRINTF(2, 3)
@@ -30,18 +32,25 @@ static void say(const CompareRun *run, const char *format, ...)
     va_end(arguments);
 }
 
+static void size_warn(CompareRun *run)
+{
+    if (run->a_bytes != run->b_bytes && !run->warned)
+        say(run, "Warning: Image size mismatch!\n");
+    run->warned = true;
+}
+
 /* What the guest has found out, in the reference's words. */
 static void answer_tell(CompareRun *run, const struct tree *tree)
 {
     enum { EVENT_NONE, EVENT_CONTENT, EVENT_STATUS };
     size_t root = tree_root(tree);
-    uint64_t a = tree_get_u64(tree, root, "bytes-a", 0), b = tree_get_u64(tree, root, "bytes-b", 0);
+    uint64_t both = MIN(run->a_bytes, run->b_bytes);
     uint64_t offset = tree_get_u64(tree, root, "offset", 0);
     uint64_t event = tree_get_u64(tree, root, "event", EVENT_NONE);
     bool failed = tree_get_bool(tree, root, "failed", false);
 
-    if (a != b && ((event == EVENT_NONE && !failed) || offset >= MIN(a, b)))
-        say(run, "Warning: Image size mismatch!\n");
+    if ((event == EVENT_NONE && !failed) || offset >= both)
+        size_warn(run);
     if (event == EVENT_CONTENT)
         say(run, "Content mismatch at offset %" PRIu64 "!\n", offset);
     else if (event == EVENT_STATUS)
@@ -68,8 +77,9 @@ static bool compare_record(void *ctx, Session *session, enum abi_record kind,
         return true;
     }
     copy_progress_set(&run->progress, 0, 1);
-    if (command_line_has(run->line, 's') &&
-        tree_get_u64(tree, root, "bytes-a", 0) != tree_get_u64(tree, root, "bytes-b", 0)) {
+    run->a_bytes = tree_get_u64(tree, root, "bytes-a", 0);
+    run->b_bytes = tree_get_u64(tree, root, "bytes-b", 0);
+    if (command_line_has(run->line, 's') && run->a_bytes != run->b_bytes) {
         say(run, "Strict mode: Image size mismatch!\n");
         run->report->status = EXIT_DIFFERENT;
     }
@@ -87,6 +97,9 @@ static bool compare_reference(void *ctx, Session *session, const struct tree *re
 static void compare_progress(void *ctx, uint64_t done, uint64_t total)
 {
     CompareRun *run = ctx;
+
+    if (done > MIN(run->a_bytes, run->b_bytes))
+        size_warn(run);
     copy_progress_set(&run->progress, done, total);
 }
 
@@ -95,7 +108,8 @@ static bool compare_run(CompareRun *run, GError **error)
     static const int formats[] = {'f', 'F'};
     const CommandLine *line = run->line;
     const SessionOptions options = {.memory_bytes = COPY_MEMORY_BYTES,
-                                    .vcpus = copy_vcpus_choose(line, 2),
+                                    .vcpus =
+                                        run->progress.is_shown ? 1 : copy_vcpus_choose(line, 2),
                                     .force_share = command_line_has(line, 'U'),
                                     .wants_avx = !objects_is_empty(line->objects),
                                     .bulk = true,
