@@ -9,6 +9,7 @@
 #include "lib/node-options.h"
 #include "lib/node.h"
 #include "lib/opts.h"
+#include "network-open.h"
 #include "node-open-internal.h"
 #include "tree-value.h"
 
@@ -144,7 +145,7 @@ static Value *leaf_describe(const NodeOpen *run, const Value *node, const Driver
     if (node_has_parts(driver))
         return node_parts_describe(run, node, driver, error);
     if (!g_str_has_prefix(driver->name, "null-")) {
-        failure_set(error, "Driver '%s' is not supported by qemu-img-compat yet", driver->name);
+        network_refuse(driver, node, run->named_by_user, error);
         return NULL;
     }
     Value *options = node_options_typed(node, error);

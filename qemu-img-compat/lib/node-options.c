@@ -13,8 +13,7 @@ enum {
     NODE_NAME_MAX_BYTES = 31,
 };
 
-/* Numbers and bools in JSON count as the text that --image-opts would have; NULL: ignored. */
-static char *node_option_text(const Value *value)
+char *node_option_text(const Value *value)
 {
     switch (value_kind(value)) {
     case VALUE_STRING:

@@ -13,6 +13,10 @@ Value *node_inherit(const Value *node, const Value *above);
 /* Checks the values of the options that every node has. */
 bool node_common_check(const Value *node, GError **error);
 
+/* Numbers and bools in JSON count as the text that --image-opts would have; NULL: of no such kind.
+ * The caller frees it. */
+char *node_option_text(const Value *value);
+
 /* The node's options that the table knows, typed; the caller frees it. NULL with the error set. */
 Opts *node_options_absorb(const Value *node, const OptRow *rows, GError **error);
 

@@ -8,6 +8,7 @@
 #include "json-parse.h"
 #include "keyval.h"
 #include "name.h"
+#include "network.h"
 #include "node-options.h"
 
 enum {
@@ -76,7 +77,8 @@ static bool node_test_filename_parse(const Driver *driver, Value *options, GErro
 }
 
 /* Drivers that turn a file name into other options, or take a prefix off. */
-static bool node_filename_parse(const Driver *driver, Value *options, GError **error)
+static bool node_filename_parse(const Driver *driver, Value *options, GString *warnings,
+                                GError **error)
 {
     const char *filename = value_dict_get_string(options, "filename");
     g_autofree char *prefix = g_strconcat(driver->name, ":", NULL);
@@ -93,6 +95,8 @@ static bool node_filename_parse(const Driver *driver, Value *options, GError **e
         value_dict_del(options, "filename");
     } else if (g_str_has_prefix(driver->name, "blk")) {
         return node_test_filename_parse(driver, options, error);
+    } else {
+        return network_filename_parse(driver, options, warnings, error);
     }
     return true;
 }
@@ -124,7 +128,7 @@ static bool node_protocol_fill(Value *options, const Driver *driver, const NodeR
     }
     value_dict_put_string(options, "driver", driver->name);
     if (request->filename && request->parse_filename &&
-        !node_filename_parse(driver, options, error)) {
+        !node_filename_parse(driver, options, request->warnings, error)) {
         return false;
     }
     return true;

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Names of servers as options; rules of blkdebug. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "blkdebug-rules.h"
+#include "json-print.h"
+#include "network.h"
+
+static void test_names(void **state)
+{
+    static const struct {
+        const char *driver, *name, *result; /* options as JSON, or the error */
+    } rows[] = {
+        {"nbd",   "nbd:h:1",
+         "{\"server.port\": \"1\", \"server.host\": \"h\", \"server.type\": \"inet\"}"         },
+        {"nbd",   "nbd:",                      "{}"                                            },
+        {"nbd",   "nbd:unix:/s:exportname=e",
+         "{\"server.path\": \"/s\", \"export\": \"e\", \"server.type\": \"unix\"}"             },
+        {"nbd",   "nbd+unix:///e?socket=%2fs",
+         "{\"server.path\": \"/s\", \"export\": \"e\", \"server.type\": \"unix\"}"             },
+        {"nbd",   "nbd://h/e",
+         "{\"server.port\": \"10809\", \"server.host\": \"h\", \"export\": \"e\", \"server.type\": "
+         "\"inet\"}"                                                                           },
+        {"nbd",   "nbd://h/e?x=1",             "No valid URL specified"                        },
+        {"nbd",   "nbd:h",                     "error parsing address 'h'"                     },
+        {"nbd",   "nbd::",                     "error parsing port in address ':'"             },
+        {"nbd",   "nbd:[::1",                  "error parsing IPv6 address '[::1'"             },
+        {"ssh",   "ssh://u@h/p",
+         "{\"server.port\": \"22\", \"server.host\": \"h\", \"path\": \"/p\", \"user\": \"u\"}"},
+        {"ssh",   "ssh://h",                   "missing remote path in URI"                    },
+        {"http",  "http://h/x",                "{\"url\": \"http://h/x\"}"                     },
+        {"vvfat", "fat:rw:16:d",
+         "{\"fat-type\": 16, \"dir\": \"d\", \"floppy\": false, \"rw\": true}"                 },
+        {"vvfat", "fat:c:d",
+         "{\"fat-type\": 0, \"dir\": \"c:d\", \"floppy\": false, \"rw\": false}"               },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GString) warnings = g_string_new(NULL);
+        g_autoptr(Value) options = value_new_dict();
+        g_autoptr(GError) error = NULL;
+        bool good;
+
+        value_dict_put_string(options, "filename", rows[i].name);
+        good = network_filename_parse(driver_find(rows[i].driver), options, warnings, &error);
+        g_autofree char *text = good ? json_value_print(options, false) : g_strdup(error->message);
+        assert_string_equal(text, rows[i].result);
+    }
+}
+
+/* A configuration file with this text, and what comes of it: an errno value, or the error. */
+static void config_check(const char *config, uint64_t read_errno, const char *message)
+{
+    g_autofree char *path = g_strdup_printf("/tmp/blkdebug-rules-%d", (int)getpid());
+    g_autoptr(Value) node = value_new_dict();
+    g_autoptr(GError) error = NULL;
+    uint64_t found = UINT64_MAX;
+
+    assert_true(g_file_set_contents(path, config, -1, NULL));
+    bool good = blkdebug_rules_read(node, path, &found, &error);
+    unlink(path);
+    assert_string_equal(good ? "" : error->message, message);
+    if (good) {
+        assert_int_equal(found, read_errno);
+    }
+}
+
+static void test_rules(void **state)
+{
+    (void)state;
+    config_check("", 0, "");
+    config_check("# nothing\n\n", 0, "");
+    config_check("[inject-error]\nevent = \"none\"\n", EIO, "");
+    config_check("[inject-error]\nevent = \"none\"\nerrno = \"28\"\n", ENOSPC, "");
+    config_check("[inject-error]\nevent = \"none\"\niotype = \"write\"\n", 0, "");
+    config_check("[inject-error \"a\"]\nevent = \"none\"\nstate = \"2\"\n", 0, "");
+    config_check("[set-state]\nevent = \"none\"\nnew_state = \"2\"\n", 0, "");
+    config_check("event = \"none\"\n", 0, "no group defined");
+    config_check("[x]\n", 0, "There is no option group 'x'");
+    config_check("[set-state]\nerrno = \"1\"\n", 0, "Invalid parameter 'errno'");
+    config_check("[set-state]\n", 0, "Missing event name for rule");
+    config_check("[set-state]\nevent = \"x\"\n", 0, "invalid parameter value: x");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_rules),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
