@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "copy.h"
-#include "reads.h"
 #include "team.h"
 
 /* A stretch of a piece that is being written. */
@@ -24,6 +23,8 @@ struct chunk {
     struct copy_piece piece[COPY_PIECES_MAX];
     uint8_t *data[COPY_PIECES_MAX]; /* in the buffer */
     uint64_t used;                  /* of the buffer */
+    int read_status;                /* a negative errno: behind the pieces, reading fails */
+    uint64_t read_off;              /* there */
     uint8_t *buffer;
     struct reads reads;
     struct write write[COPY_WRITES_MAX];
@@ -71,6 +72,14 @@ static void piece_salvage(struct worker *w, const struct copy_piece *piece, uint
     }
 }
 
+/* What was read before this piece is still to be written. */
+static void read_fail(struct chunk *chunk, unsigned piece, uint64_t offset, int status)
+{
+    chunk->pieces = piece;
+    chunk->read_off = offset;
+    chunk->read_status = status;
+}
+
 /* What could not be read. With the sources' lock held. */
 static void reads_judge(struct worker *w, struct chunk *chunk)
 {
@@ -82,10 +91,10 @@ static void reads_judge(struct worker *w, struct chunk *chunk)
         uint64_t inside = (uint64_t)(read->to - chunk->data[piece]);
         const struct copy_piece lost = {chunk->piece[piece].offset + inside, read->bytes,
                                         COPY_DATA};
-        if (!copy->how.salvage)
-            copy_fail(copy, COPY_STAGE_READ, chunk->piece[piece].offset, read->status);
-        else
+        if (copy->how.salvage)
             piece_salvage(w, &lost, read->to);
+        else if (piece < chunk->pieces)
+            read_fail(chunk, piece, chunk->piece[piece].offset, read->status);
     }
 }
 
@@ -104,7 +113,7 @@ static void chunk_read_finish(struct worker *w, struct chunk *chunk)
     team_unlock(&copy->source_lock);
 }
 
-static void piece_read(struct worker *w, struct chunk *chunk, const struct copy_piece *piece)
+static int piece_read(struct worker *w, struct chunk *chunk, const struct copy_piece *piece)
 {
     struct copy *copy = w->copy;
     uint8_t *data = chunk->data[chunk->pieces];
@@ -113,18 +122,17 @@ static void piece_read(struct worker *w, struct chunk *chunk, const struct copy_
         uint64_t offset = piece->offset + done;
         struct copy_source *source = copy_source_at(copy, &offset);
         n = min_u64(piece->bytes - done, source->bytes - offset);
-        int r = reads_begin(&chunk->reads, &source->chain, offset, data + done, n, chunk->pieces);
+        int r = copy_source_read(&chunk->reads, source, offset, data + done, n, chunk->pieces);
         if (r == 0)
             continue;
         fmt_error_clear(copy->source_env->error);
-        if (!copy->how.salvage) {
-            copy_fail(copy, COPY_STAGE_READ, piece->offset, r);
-            return;
-        }
+        if (!copy->how.salvage)
+            return r;
         ring_flush(w->g); /* what is under way would come later */
         piece_salvage(w, piece, data);
-        return;
+        break;
     }
+    return 0;
 }
 
 /* Tell how far it is, as often as that may be shown. */
@@ -153,6 +161,7 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
 
     chunk->pieces = chunk->reads.count = 0;
     chunk->used = 0;
+    chunk->read_status = 0;
     team_lock(&copy->source_lock);
     copy->source_env->io_ctx = w->g;
     while (!copy->failed && copy->at < copy->how.total_bytes && chunk->pieces < COPY_PIECES_MAX) {
@@ -166,7 +175,12 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
         chunk->piece[chunk->pieces] = piece;
         chunk->data[chunk->pieces] = chunk->buffer + chunk->used;
         if (piece.status == COPY_DATA) {
-            piece_read(w, chunk, &piece);
+            r = piece_read(w, chunk, &piece);
+            if (r < 0) {
+                read_fail(chunk, chunk->pieces, piece.offset, r);
+                copy->at = copy->how.total_bytes;
+                break;
+            }
             chunk->used += piece.bytes;
             progress_tell(w, piece.bytes);
         }
@@ -174,9 +188,10 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
         copy->at += piece.bytes;
     }
     chunk->sequence = copy->sequence;
-    copy->sequence += chunk->pieces > 0;
+    bool any = chunk->pieces > 0 || chunk->read_status < 0;
+    copy->sequence += any;
     team_unlock(&copy->source_lock);
-    return chunk->pieces > 0;
+    return any;
 }
 
 /* ---- writing ---- */
@@ -295,6 +310,11 @@ static void chunk_place(struct worker *w, struct chunk *chunk)
     __atomic_store_n(&copy->turn, chunk->sequence + 1, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < chunk->writes && !copy->failed; i++)
         write_begin(w, &chunk->write[i]);
+    if (chunk->read_status == 0)
+        return;
+    ring_flush(w->g);
+    writes_check(w);
+    copy_fail(copy, COPY_STAGE_READ, chunk->read_off, chunk->read_status);
 }
 
 void copy_work(struct guest *g, struct copy *copy)

@@ -21,7 +21,7 @@ static int status_ask(struct copy *copy, struct copy_source *source, uint64_t of
     const struct fmt_image *image = source->chain.top;
     struct chain_extent extent;
 
-    if (copy->how.all_data) {
+    if (copy->how.is_dd) {
         *flags = ABI_MAP_DATA;
         return 0;
     }
@@ -93,7 +93,7 @@ int copy_piece_find(struct copy *copy, struct copy_piece *piece)
     }
     bytes = min_u64(bytes, copy->status_end - copy->at);
     if (copy->status == COPY_DATA || (copy->status == COPY_ZERO && how->sparse.least_bytes == 0))
-        bytes = min_u64(bytes, how->compressed ? how->cluster_bytes : COPY_BUFFER_BYTES);
+        bytes = min_u64(bytes, how->compressed ? how->cluster_bytes : how->piece_bytes);
     if (how->compressed && bytes < how->cluster_bytes) {
         /* Only whole clusters can be compressed. */
         bytes = min_u64(how->cluster_bytes, how->total_bytes - copy->at);

@@ -24,10 +24,14 @@ static int failure_record(struct guest *g, const struct copy *copy)
         [COPY_STAGE_READ] = FMT_ERR_CONVERT_READ,
         [COPY_STAGE_WRITE] = FMT_ERR_CONVERT_WRITE,
     };
+    struct fmt_error_arg code = FMT_NUM(copy->code);
 
     fmt_error_clear(&g->error);
-    return fmt_fail(&g->env, copy->code, codes[copy->stage], FMT_NUM(copy->offset),
-                    FMT_NUM(copy->code));
+    if (copy->how.is_dd && copy->stage == COPY_STAGE_WRITE)
+        return fmt_fail(&g->env, copy->code, FMT_ERR_DD_WRITE, code);
+    if (copy->how.is_dd)
+        return fmt_fail(&g->env, copy->code, FMT_ERR_DD_READ, code);
+    return fmt_fail(&g->env, copy->code, codes[copy->stage], FMT_NUM(copy->offset), code);
 }
 
 static void work(struct guest *g, void *ctx)

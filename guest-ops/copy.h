@@ -12,7 +12,7 @@
 #define GUEST_COPY_H
 
 #include "chain.h"
-#include "guest.h"
+#include "reads.h"
 #include "sparse.h"
 
 enum {
@@ -30,7 +30,9 @@ enum copy_status {
 
 struct copy_source {
     struct chain chain;
-    uint64_t bytes;       /* of the disk, in whole sectors */
+    uint64_t start;       /* where in the disk it begins */
+    uint64_t data_bytes;  /* from there; zeroes fill the last sector */
+    uint64_t bytes;       /* the same in whole sectors */
     uint64_t align_bytes; /* pieces end at multiples of it, if they can */
 };
 
@@ -43,10 +45,11 @@ struct copy_how {
     struct sparse sparse;
     bool compressed;
     uint64_t cluster_bytes; /* of a compressed target */
+    uint64_t piece_bytes;   /* the longest piece of data */
     uint64_t backing_bytes; /* of the target's backing file; UINT64_MAX: none, or not known */
     bool zero_init;         /* what is not written reads as zeroes */
     bool top_only;          /* the target has the sources' backing files, too */
-    bool all_data;          /* nothing is known to be zeroes (dd) */
+    bool is_dd;             /* all is data, and messages have no offsets */
     bool in_order;          /* places depend on the order of writing */
     bool salvage;
     bool quiet;
@@ -90,6 +93,10 @@ int copy_piece_find(struct copy *copy, struct copy_piece *piece);
 struct copy_source *copy_source_at(const struct copy *copy, uint64_t *offset);
 /* Go through all pieces once: how much data there is. Returns 0 or a negative errno, recorded. */
 int copy_plan(struct copy *copy);
+
+/* copy-read.c: bytes of the source from @offset on; with its lock. As reads_begin(). */
+int copy_source_read(struct reads *reads, struct copy_source *source, uint64_t offset, uint8_t *to,
+                     uint64_t bytes, uint64_t tag);
 
 /* copy-chunk.c: this vCPU's share of the work, until there is no more, or something fails. */
 void copy_work(struct guest *g, struct copy *copy);

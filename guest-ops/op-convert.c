@@ -53,6 +53,17 @@ static bool job_flag(const struct convert *c, const char *key)
 
 /* ---- sources ---- */
 
+/* dd's count and skip, in bytes. */
+static void range_cut(const struct convert *c, struct copy_source *source)
+{
+    uint64_t end =
+        min_u64(source->data_bytes, tree_get_u64(&c->g->job, c->root, "count-bytes", UINT64_MAX));
+
+    source->start = min_u64(end, tree_get_u64(&c->g->job, c->root, "skip-bytes", 0));
+    source->data_bytes = end - source->start;
+    source->bytes = round_up_u64(source->data_bytes, FMT_SECTOR_BYTES);
+}
+
 static int source_open(struct convert *c, size_t at, struct copy_source *source)
 {
     struct fmt_image *image;
@@ -62,6 +73,9 @@ static int source_open(struct convert *c, size_t at, struct copy_source *source)
         return r;
     chain_init(&source->chain, image);
     source->bytes = round_up_u64(image->facts.virtual_bytes, FMT_SECTOR_BYTES);
+    source->data_bytes = source->bytes;
+    if (job_flag(c, "dd"))
+        range_cut(c, source);
     source->align_bytes = image->facts.cluster_bytes > FMT_SECTOR_BYTES
                               ? image->facts.cluster_bytes / FMT_SECTOR_BYTES * FMT_SECTOR_BYTES
                               : FMT_SECTOR_BYTES;
@@ -152,6 +166,9 @@ static int stage_tell(struct convert *c, bool created)
     struct tree_writer *w = report_begin(c->g);
 
     tree_put_bool(w, "created", created);
+    tree_put_u64(
+        w, "disk-bytes",
+        round_up_u64(c->copy.how.source[0].chain.top->facts.virtual_bytes, FMT_SECTOR_BYTES));
     int r = report_send(c->g, w, ABI_RECORD_NOTE);
     ring_flush(c->g);
     return r;
@@ -177,6 +194,16 @@ static int bitmaps_check(struct convert *c)
 
 /* ---- target ---- */
 
+static int create_failed(struct convert *c, int status)
+{
+    struct fmt_bytes name = job_bytes(c, c->root, "target");
+
+    if (job_flag(c, "dd"))
+        return fmt_fail(&c->g->env, -status, FMT_ERR_DD_CREATE, FMT_STR(name));
+    return fmt_fail(&c->g->env, -status, FMT_ERR_CONVERT_CREATE, FMT_STR(name),
+                    FMT_STR(job_bytes(c, c->root, "target-format")));
+}
+
 static int target_make(struct convert *c)
 {
     struct guest *g = c->g;
@@ -185,11 +212,11 @@ static int target_make(struct convert *c)
 
     if (!tree_find(&g->job, c->root, "create", &item) || item.type != TREE_DICT)
         return 0;
-    int r = guest_create(g, item.inside, c->copy.how.total_bytes, &device);
+    /* dd asks for the very bytes. */
+    uint64_t bytes = job_flag(c, "dd") ? c->copy.how.source[0].data_bytes : c->copy.how.total_bytes;
+    int r = guest_create(g, item.inside, bytes, &device);
     if (r < 0)
-        return fmt_fail(&g->env, -r, FMT_ERR_CONVERT_CREATE,
-                        FMT_STR(job_bytes(c, c->root, "target")),
-                        FMT_STR(job_bytes(c, c->root, "target-format")));
+        return create_failed(c, r);
     return g->env.io->close(g->env.io_ctx, device);
 }
 
@@ -244,9 +271,13 @@ static int how_fill(struct convert *c)
     how->salvage = job_flag(c, "salvage");
     how->quiet = job_flag(c, "quiet");
     how->progress = job_flag(c, "progress");
-    how->all_data = job_flag(c, "all-data");
+    how->is_dd = job_flag(c, "dd");
+    how->piece_bytes = COPY_BUFFER_BYTES;
     how->top_only = job_flag(c, "has-backing");
     how->in_order = strcmp(target->driver->name, "raw") != 0;
+    if (how->in_order) /* blocks of dd: where they land follows from how long they are */
+        how->piece_bytes = min_u64(COPY_BUFFER_BYTES,
+                                   tree_get_u64(job, c->root, "block-bytes", COPY_BUFFER_BYTES));
     how->sparse = (struct sparse){sparse, FMT_SECTOR_BYTES};
     while (how->sparse.align_bytes * 2 <= sparse)
         how->sparse.align_bytes *= 2;

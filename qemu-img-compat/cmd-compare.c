@@ -107,9 +107,10 @@ static bool compare_run(CompareRun *run, GError **error)
 {
     static const int formats[] = {'f', 'F'};
     const CommandLine *line = run->line;
+    const char *const names[] = {command_line_operand(line, 0), command_line_operand(line, 1)};
     const SessionOptions options = {.memory_bytes = COPY_MEMORY_BYTES,
                                     .vcpus =
-                                        run->progress.is_shown ? 1 : copy_vcpus_choose(line, 2),
+                                        run->progress.is_shown ? 1 : copy_vcpus_choose(names, 2),
                                     .force_share = command_line_has(line, 'U'),
                                     .wants_avx = !objects_is_empty(line->objects),
                                     .bulk = true,
@@ -126,9 +127,9 @@ static bool compare_run(CompareRun *run, GError **error)
     Value *sources = value_new_list();
     Value *secrets = objects_secrets(line->objects);
     for (unsigned i = 0; i < 2; i++)
-        value_list_append(sources, copy_source_describe(line, command_line_operand(line, i),
-                                                        command_line_text(line, formats[i]),
-                                                        session, run->report));
+        value_list_append(sources,
+                          copy_source_describe(line, names[i], command_line_text(line, formats[i]),
+                                               session, run->report));
     value_dict_put_string(job, "operation", "compare");
     value_dict_put(job, "sources", sources);
     value_dict_put_bool(job, "strict", command_line_has(line, 's'));

@@ -13,6 +13,7 @@ CommandRun command_compare;
 CommandRun command_convert;
 CommandRun command_check;
 CommandRun command_create;
+CommandRun command_dd;
 CommandRun command_info;
 CommandRun command_map;
 

@@ -17,14 +17,14 @@ enum { VCPUS_MAX = 4 };
 /* Less than this is not worth the start of another vCPU. */
 static const uint64_t small_bytes = 16 << 20;
 
-unsigned copy_vcpus_choose(const CommandLine *line, unsigned files)
+unsigned copy_vcpus_choose(const char *const *files, unsigned count)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     uint64_t bytes = 0;
     struct stat st;
 
-    for (unsigned i = 0; i < files; i++) {
-        bool is_file = stat(command_line_operand(line, i), &st) == 0 && S_ISREG(st.st_mode);
+    for (unsigned i = 0; i < count; i++) {
+        bool is_file = stat(files[i], &st) == 0 && S_ISREG(st.st_mode);
         bytes += is_file ? (uint64_t)st.st_size : small_bytes;
     }
     return cpus < 1 || bytes < small_bytes ? 1 : (unsigned)MIN(cpus, VCPUS_MAX);

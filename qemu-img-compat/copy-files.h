@@ -19,9 +19,9 @@ Value *copy_source_describe(const CommandLine *line, const char *name, const cha
 /* Guest memory of commands that move much data. */
 enum { COPY_MEMORY_BYTES = 256 << 20 };
 
-/* How many vCPUs are worth it: one for what is small, and else all, within reason. The files are
- * the first @files operands. */
-unsigned copy_vcpus_choose(const CommandLine *line, unsigned files);
+/* How many vCPUs are worth it for these files: one for what is small, and else all, within
+ * reason. */
+unsigned copy_vcpus_choose(const char *const *files, unsigned count);
 
 /* The image that is written: a new one, or one that is there. */
 typedef struct CopyTarget {

@@ -33,7 +33,8 @@ void file_locks_choose(struct vmm_open *request, const FileOpen *open, bool forc
         request->lock = false;
     } else {
         request->lock_perm = open->no_data ? 0 : VMM_LOCK_CONSISTENT_READ;
-        request->lock_shared = VMM_LOCK_CONSISTENT_READ | VMM_LOCK_WRITE_UNCHANGED;
+        request->lock_shared =
+            open->shares_all ? VMM_LOCK_ALL : VMM_LOCK_CONSISTENT_READ | VMM_LOCK_WRITE_UNCHANGED;
     }
 }
 

@@ -15,6 +15,7 @@ static const struct {
     {COMMAND_COMPARE, command_compare},
     {COMMAND_CONVERT, command_convert},
     {COMMAND_CREATE,  command_create },
+    {COMMAND_DD,      command_dd     },
     {COMMAND_INFO,    command_info   },
     {COMMAND_MAP,     command_map    },
 };

@@ -65,7 +65,8 @@ static bool file_open(const NodeOpen *run, const Value *file, const Driver *driv
                      .driver = value_dict_get_string(file, "driver"),
                      .named_by_user = run->named_by_user,
                      .writable = run->writable,
-                     .shares_all = run->writable && driver && is_plain(driver),
+                     .shares_all =
+                         driver && is_plain(driver) && (run->writable || !options->no_share),
                      .direct = node_flag(file, "cache.direct"),
                      .no_flush = node_flag(file, "cache.no-flush"),
                      .force_share = unlocked,
@@ -76,10 +77,11 @@ static bool file_open(const NodeOpen *run, const Value *file, const Driver *driv
     if (!typed || !file_options_check(file, error))
         return false;
     bool opened = session_file_open(run->session, &open, device, &status, error);
-    if (!opened && open.no_data && !driver && status == -EAGAIN) {
+    if (!opened && !options->no_share && !driver && status == -EAGAIN) {
         *busy = g_strdup((*error)->message);
         g_clear_error(error);
-        open.force_share = true;
+        open.force_share = open.no_data;
+        open.shares_all = true;
         opened = session_file_open(run->session, &open, device, &status, error);
     }
     return opened && node_options_check(file, false, error);

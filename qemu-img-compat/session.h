@@ -27,7 +27,7 @@ typedef struct FileOpen {
     bool no_flush;
     bool force_share; /* no locks that a writer would conflict with */
     bool no_data;     /* only metadata will be read: lock no more than that needs */
-    bool shares_all;  /* writable, and others may be writing, too: no metadata gets in a tangle */
+    bool shares_all;  /* others may be writing: there is no metadata to get in a tangle */
     /* Of files that are created: wishes for the file system. */
     bool no_copy_on_write;
     uint64_t extent_size_bytes;
@@ -66,6 +66,7 @@ typedef struct SessionOptions {
     bool wants_avx;
     bool bulk; /* much data goes through the guest */
     bool force_share;
+    bool no_share;          /* nobody may write to what is read, not even beside it (convert) */
     bool no_data;           /* images' data will not be read (info): their files' locks are fewer */
     const Objects *objects; /* of --object, or NULL; must outlive the session */
 } SessionOptions;
