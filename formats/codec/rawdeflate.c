@@ -69,14 +69,19 @@ int zlib_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *
     return r;
 }
 
-static int encode(struct fmt_arena *arena, int window_bits, int memory_level, const void *in,
+/* How a stream is made. */
+struct encoding {
+    int level, window_bits, memory_level;
+};
+
+static int encode(struct fmt_arena *arena, const struct encoding *how, const void *in,
                   size_t in_bytes, void *out, size_t *out_bytes)
 {
     size_t mark = fmt_arena_mark(arena), room = *out_bytes;
     z_stream stream;
 
     stream_init(&stream, arena, in, in_bytes, out, room);
-    int r = deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window_bits, memory_level,
+    int r = deflateInit2(&stream, how->level, Z_DEFLATED, how->window_bits, how->memory_level,
                          Z_DEFAULT_STRATEGY) == Z_OK
                 ? 0
                 : -FMT_ENOMEM;
@@ -87,14 +92,16 @@ static int encode(struct fmt_arena *arena, int window_bits, int memory_level, co
     return r;
 }
 
-int rawdeflate_encode(struct fmt_arena *arena, int window_bits, const void *in, size_t in_bytes,
-                      void *out, size_t *out_bytes)
+int rawdeflate_encode(struct fmt_arena *arena, int window_bits, int level, const void *in,
+                      size_t in_bytes, void *out, size_t *out_bytes)
 {
-    return encode(arena, -window_bits, MEMORY_LEVEL, in, in_bytes, out, out_bytes);
+    const struct encoding how = {level ? level : Z_DEFAULT_COMPRESSION, -window_bits, MEMORY_LEVEL};
+    return encode(arena, &how, in, in_bytes, out, out_bytes);
 }
 
 int zlib_encode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *out,
                 size_t *out_bytes)
 {
-    return encode(arena, MAX_WBITS, ZLIB_MEMORY_LEVEL, in, in_bytes, out, out_bytes);
+    const struct encoding how = {Z_DEFAULT_COMPRESSION, MAX_WBITS, ZLIB_MEMORY_LEVEL};
+    return encode(arena, &how, in, in_bytes, out, out_bytes);
 }

@@ -21,9 +21,10 @@ int rawdeflate_decode(struct fmt_arena *arena, int window_bits, const void *in, 
 int zlib_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *out,
                 size_t *out_bytes);
 
-/* Encode; *@out_bytes is the room and becomes the length. -FMT_ENOSPC if the room is too small. */
-int rawdeflate_encode(struct fmt_arena *arena, int window_bits, const void *in, size_t in_bytes,
-                      void *out, size_t *out_bytes);
+/* Encode; *@out_bytes is the room and becomes the length. -FMT_ENOSPC if the room is too small.
+ * @level: 1..9, or 0 for zlib's own. */
+int rawdeflate_encode(struct fmt_arena *arena, int window_bits, int level, const void *in,
+                      size_t in_bytes, void *out, size_t *out_bytes);
 /* Encode as one zlib stream (RFC 1950) with zlib's own defaults; otherwise as above. */
 int zlib_encode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *out,
                 size_t *out_bytes);

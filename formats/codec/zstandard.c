@@ -4,6 +4,7 @@
 #include "zstandard.h"
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "common/error.h"
 
@@ -44,4 +45,34 @@ int zstandard_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, v
     }
     fmt_arena_release(arena, mark);
     return r;
+}
+
+/* A compressor in memory of our own, for data of this length. */
+static ZSTD_CCtx *encoder_make(struct fmt_arena *arena, int level, size_t in_bytes)
+{
+    ZSTD_compressionParameters parameters = ZSTD_getCParams(level, in_bytes, 0);
+    size_t room = ZSTD_estimateCCtxSize_usingCParams(parameters);
+    void *workspace =
+        ZSTD_isError(room) ? NULL : fmt_arena_buffer(arena, room, WORKSPACE_ALIGN_BYTES);
+    ZSTD_CCtx *encoder = workspace ? ZSTD_initStaticCCtx(workspace, room) : NULL;
+
+    if (encoder && ZSTD_isError(ZSTD_CCtx_setParameter(encoder, ZSTD_c_compressionLevel, level)))
+        return NULL;
+    return encoder;
+}
+
+int zstandard_encode(struct fmt_arena *arena, void **context, int level, const void *in,
+                     size_t in_bytes, void *out, size_t *out_bytes)
+{
+    if (!*context)
+        *context = encoder_make(arena, level ? level : ZSTD_CLEVEL_DEFAULT, in_bytes);
+    if (!*context)
+        return -FMT_ENOMEM;
+    size_t length = ZSTD_compress2(*context, out, *out_bytes, in, in_bytes);
+    if (ZSTD_getErrorCode(length) == ZSTD_error_dstSize_tooSmall)
+        return -FMT_ENOSPC;
+    if (ZSTD_isError(length))
+        return ZSTD_getErrorCode(length) == ZSTD_error_memory_allocation ? -FMT_ENOMEM : -FMT_EIO;
+    *out_bytes = length;
+    return 0;
 }

@@ -10,19 +10,30 @@ void fmt_cache_init(struct fmt_cache *cache, struct fmt_env *env, uint32_t devic
         .env = env, .device = device, .pages_max = pages, .zero_off = UINT64_MAX};
 }
 
-static bool sector_dirty(const struct fmt_cache_page *page, unsigned sector)
+static bool bit_get(const uint64_t *bits, unsigned sector)
 {
-    return page->dirty[sector / DIRTY_WORD_BITS] >> (sector % DIRTY_WORD_BITS) & 1;
+    return bits[sector / DIRTY_WORD_BITS] >> (sector % DIRTY_WORD_BITS) & 1;
 }
 
-/* Write runs of changed sectors. A page that fails stays as it is, to be tried again. */
-static int page_write_back(struct fmt_cache *cache, struct fmt_cache_page *page)
+static void bits_clear(uint64_t *bits, unsigned from, unsigned to)
+{
+    for (; from < to; from++)
+        bits[from / DIRTY_WORD_BITS] &= ~(UINT64_C(1) << (from % DIRTY_WORD_BITS));
+}
+
+static bool sector_due(const struct fmt_cache_page *page, unsigned sector, bool late)
+{
+    return bit_get(page->dirty, sector) && bit_get(page->late, sector) == late;
+}
+
+/* Write runs of changed sectors, late ones or the others. What fails stays, to be tried again. */
+static int page_write_back(struct fmt_cache *cache, struct fmt_cache_page *page, bool late)
 {
     const unsigned sectors = FMT_CACHE_PAGE_BYTES / FMT_CACHE_SECTOR_BYTES;
 
     for (unsigned from = 0; page->any_dirty && from < sectors;) {
         unsigned to = from;
-        while (to < sectors && sector_dirty(page, to))
+        while (to < sectors && sector_due(page, to, late))
             to++;
         if (to > from) {
             size_t at = (size_t)from * FMT_CACHE_SECTOR_BYTES;
@@ -33,12 +44,19 @@ static int page_write_back(struct fmt_cache *cache, struct fmt_cache_page *page)
                 return r;
             if (cache->zero_off < page->offset + at + length)
                 cache->zero_off = page->offset + at + length;
+            bits_clear(page->dirty, from, to);
+            bits_clear(page->late, from, to);
         }
         from = to + 1;
     }
-    page->any_dirty = false;
-    memset(page->dirty, 0, sizeof(page->dirty));
     return 0;
+}
+
+static void page_clean_set(struct fmt_cache_page *page)
+{
+    page->any_dirty = false;
+    for (unsigned i = 0; i < FMT_CACHE_DIRTY_WORDS; i++)
+        page->any_dirty = page->any_dirty || page->dirty[i];
 }
 
 /* The page to be used next: an unused one, else the one used longest ago. */
@@ -53,6 +71,18 @@ static struct fmt_cache_page *page_victim(struct fmt_cache *cache)
     return victim;
 }
 
+/* Have the page written back; where some pages have an order, all. */
+static int page_make_room(struct fmt_cache *cache, struct fmt_cache_page *page)
+{
+    if (!page->any_dirty)
+        return 0;
+    if (cache->any_late)
+        return fmt_cache_flush(cache);
+    int r = page_write_back(cache, page, false);
+    page_clean_set(page);
+    return r;
+}
+
 static int page_load(struct fmt_cache *cache, uint64_t offset, struct fmt_cache_page **out)
 {
     if (!cache->page) {
@@ -62,7 +92,7 @@ static int page_load(struct fmt_cache *cache, uint64_t offset, struct fmt_cache_
         cache->pages = cache->pages_max;
     }
     struct fmt_cache_page *page = page_victim(cache);
-    int r = page_write_back(cache, page);
+    int r = page_make_room(cache, page);
     if (r < 0)
         return r;
     page->used = 0;
@@ -122,7 +152,23 @@ int fmt_cache_read(struct fmt_cache *cache, uint64_t offset, void *to, size_t le
     return 0;
 }
 
-int fmt_cache_write(struct fmt_cache *cache, uint64_t offset, const void *from, size_t length)
+static void page_mark(struct fmt_cache *cache, struct fmt_cache_page *page, size_t at,
+                      size_t length, bool late)
+{
+    size_t last = (at + length - 1) / FMT_CACHE_SECTOR_BYTES;
+
+    for (size_t s = at / FMT_CACHE_SECTOR_BYTES; s <= last; s++) {
+        uint64_t bit = UINT64_C(1) << (s % DIRTY_WORD_BITS);
+        page->dirty[s / DIRTY_WORD_BITS] |= bit;
+        if (late)
+            page->late[s / DIRTY_WORD_BITS] |= bit;
+    }
+    page->any_dirty = true;
+    cache->any_late = cache->any_late || late;
+}
+
+static int cache_put(struct fmt_cache *cache, uint64_t offset, const void *from, size_t length,
+                     bool late)
 {
     const uint8_t *bytes = from;
 
@@ -132,12 +178,8 @@ int fmt_cache_write(struct fmt_cache *cache, uint64_t offset, const void *from, 
         int r = page_get(cache, offset);
         if (r < 0)
             return r;
-        struct fmt_cache_page *page = cache->last;
-        memcpy(page->bytes + at, bytes, n);
-        for (size_t s = at / FMT_CACHE_SECTOR_BYTES; s <= (at + n - 1) / FMT_CACHE_SECTOR_BYTES;
-             s++)
-            page->dirty[s / DIRTY_WORD_BITS] |= UINT64_C(1) << (s % DIRTY_WORD_BITS);
-        page->any_dirty = true;
+        memcpy(cache->last->bytes + at, bytes, n);
+        page_mark(cache, cache->last, at, n, late);
         bytes += n;
         offset += n;
         length -= n;
@@ -145,13 +187,43 @@ int fmt_cache_write(struct fmt_cache *cache, uint64_t offset, const void *from, 
     return 0;
 }
 
-int fmt_cache_flush(struct fmt_cache *cache)
+int fmt_cache_write(struct fmt_cache *cache, uint64_t offset, const void *from, size_t length)
+{
+    return cache_put(cache, offset, from, length, false);
+}
+
+int fmt_cache_write_late(struct fmt_cache *cache, uint64_t offset, const void *from, size_t length)
+{
+    return cache_put(cache, offset, from, length, true);
+}
+
+void fmt_cache_forget(struct fmt_cache *cache, uint64_t offset, uint64_t length)
 {
     for (uint32_t i = 0; i < cache->pages; i++) {
-        int r = page_write_back(cache, &cache->page[i]);
-        if (r < 0)
-            return r;
+        struct fmt_cache_page *page = &cache->page[i];
+        uint64_t end = page->offset + FMT_CACHE_PAGE_BYTES;
+        if (!page->any_dirty || offset >= end || offset + length <= page->offset)
+            continue;
+        uint64_t from = offset > page->offset ? offset - page->offset : 0;
+        uint64_t to = min_u64(offset + length, end) - page->offset;
+        unsigned first = (unsigned)(from / FMT_CACHE_SECTOR_BYTES);
+        bits_clear(page->dirty, first, (unsigned)(to / FMT_CACHE_SECTOR_BYTES));
+        bits_clear(page->late, first, (unsigned)(to / FMT_CACHE_SECTOR_BYTES));
+        page_clean_set(page);
     }
+}
+
+int fmt_cache_flush(struct fmt_cache *cache)
+{
+    for (int late = 0; late <= cache->any_late; late++) {
+        for (uint32_t i = 0; i < cache->pages; i++) {
+            int r = page_write_back(cache, &cache->page[i], late);
+            if (r < 0)
+                return r;
+            page_clean_set(&cache->page[i]);
+        }
+    }
+    cache->any_late = false;
     return 0;
 }
 
@@ -162,6 +234,8 @@ void fmt_cache_drop(struct fmt_cache *cache)
         page->used = 0;
         page->any_dirty = false;
         memset(page->dirty, 0, sizeof(page->dirty));
+        memset(page->late, 0, sizeof(page->late));
     }
+    cache->any_late = false;
     cache->last = NULL;
 }

@@ -20,6 +20,7 @@ struct fmt_cache_page {
     uint64_t offset; /* in the device, a multiple of FMT_CACHE_PAGE_BYTES */
     uint64_t used;   /* clock of the last use; 0: the page holds nothing */
     uint64_t dirty[FMT_CACHE_DIRTY_WORDS];
+    uint64_t late[FMT_CACHE_DIRTY_WORDS]; /* of these: to be written after the others */
     bool any_dirty;
     uint8_t *bytes; /* NULL until first needed */
 };
@@ -30,6 +31,7 @@ struct fmt_cache {
     uint32_t pages_max;
     uint32_t pages; /* 0 until one is needed: many images are opened only for their headers */
     uint64_t clock;
+    bool any_late;
     uint64_t zero_off; /* from here on the device holds only zeroes; UINT64_MAX: not known */
     struct fmt_cache_page *page;
     struct fmt_cache_page *last; /* the page of the last access */
@@ -41,6 +43,11 @@ void fmt_cache_init(struct fmt_cache *cache, struct fmt_env *env, uint32_t devic
 int fmt_cache_read(struct fmt_cache *cache, uint64_t offset, void *to, size_t length);
 /* Change them; they reach the device when their page is needed for others, or by a flush. */
 int fmt_cache_write(struct fmt_cache *cache, uint64_t offset, const void *from, size_t length);
+/* The same for bytes that must not reach the device before all that fmt_cache_write() changed: what
+ * points to something goes behind it. Both kinds must not share a sector. */
+int fmt_cache_write_late(struct fmt_cache *cache, uint64_t offset, const void *from, size_t length);
+/* Whole sectors [offset, offset + length) are not metadata any more: do not write them back. */
+void fmt_cache_forget(struct fmt_cache *cache, uint64_t offset, uint64_t length);
 /* Write back everything that is still only here. Does not flush the device. */
 int fmt_cache_flush(struct fmt_cache *cache);
 /* Forget all pages, also changed ones. */

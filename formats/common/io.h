@@ -166,6 +166,13 @@ static inline int io_truncate(struct fmt_env *env, uint32_t device, uint64_t siz
     return env->io->truncate(env->io_ctx, device, size_bytes, prealloc);
 }
 
+static inline int io_discard(struct fmt_env *env, uint32_t device, uint64_t offset, uint64_t length)
+{
+    if (!io_range_ok(offset, length))
+        return -FMT_EIO;
+    return env->io->discard(env->io_ctx, device, offset, length);
+}
+
 static inline int io_flush(struct fmt_env *env, uint32_t device)
 {
     return env->io->flush(env->io_ctx, device);

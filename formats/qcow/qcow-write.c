@@ -183,8 +183,8 @@ int qcow_write_compressed(struct fmt_image *image, uint64_t offset, const void *
     state->cluster_entry = 0;
     memcpy(state->cluster, buffer, length);
     memset(state->cluster + length, 0, state->cluster_bytes - length);
-    r = rawdeflate_encode(image->env->arena, QCOW_WINDOW_BITS, state->cluster, state->cluster_bytes,
-                          state->coded, &coded_bytes);
+    r = rawdeflate_encode(image->env->arena, QCOW_WINDOW_BITS, 0, state->cluster,
+                          state->cluster_bytes, state->coded, &coded_bytes);
     if (r == 0 && coded_bytes < state->cluster_bytes)
         return coded_store(image, offset, coded_bytes);
     return r == -FMT_ENOMEM ? r : qcow_write(image, offset, buffer, length);

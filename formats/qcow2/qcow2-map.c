@@ -30,7 +30,9 @@ static int l2_find(struct fmt_image *image, uint64_t offset, struct l2_place *pl
     int r = 0;
 
     /* A snapshot of a smaller disk has a smaller table. */
-    if (l1_index < state->header.l1_entries)
+    if (state->l1)
+        entry = state->l1[l1_index];
+    else if (l1_index < state->header.l1_entries)
         r = fmt_cache_be64(&state->tables, state->header.l1_off + l1_index * QCOW2_ENTRY_BYTES,
                            &entry);
     if (r < 0)
@@ -43,9 +45,8 @@ static int l2_find(struct fmt_image *image, uint64_t offset, struct l2_place *pl
     return 0;
 }
 
-/* The type of one subcluster, by its cluster's entry and bitmap. */
-static enum qcow2_type type_of(const struct qcow2_state *state, const struct qcow2_entry *entry,
-                               unsigned sub)
+enum qcow2_type qcow2_type_of(const struct qcow2_state *state, const struct qcow2_entry *entry,
+                              unsigned sub)
 {
     bool extended = state->header.incompatible & QCOW2_EXTENDED_L2;
     bool placed =
@@ -118,9 +119,9 @@ int qcow2_entry_find(struct fmt_image *image, uint64_t offset, struct qcow2_entr
         r = fmt_cache_be64(&state->tables, at + 8, &entry->bitmap);
     if (r < 0)
         return r;
-    entry->type = type_of(state, entry, sub);
-    while (end < subs &&
-           (entry->type == QCOW2_TYPE_COMPRESSED || type_of(state, entry, end) == entry->type))
+    entry->type = qcow2_type_of(state, entry, sub);
+    while (end < subs && (entry->type == QCOW2_TYPE_COMPRESSED ||
+                          qcow2_type_of(state, entry, end) == entry->type))
         end++;
     entry->length = end * sub_bytes - in_cluster;
     return entry_check(image, offset, &place, entry);

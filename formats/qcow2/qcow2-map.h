@@ -30,9 +30,18 @@ struct qcow2_entry {
     uint64_t length; /* bytes from the offset asked for that are of this type */
 };
 
+/* The type of one subcluster, by its cluster's entry and bitmap. */
+enum qcow2_type qcow2_type_of(const struct qcow2_state *state, const struct qcow2_entry *entry,
+                              unsigned sub);
 /* The entry for the disk's @offset. Returns 0, or a negative errno: for entries that make no sense
  * -FMT_EIO, told once per image. */
 int qcow2_entry_find(struct fmt_image *image, uint64_t offset, struct qcow2_entry *entry);
+
+/* Where the compressed data of an entry lies: the last sector may hold more than belongs to it. */
+void qcow2_coded_place(const struct qcow2_state *state, uint64_t entry, uint64_t *off,
+                       size_t *bytes);
+/* Forget the cluster that was decoded last: others may take its place. */
+void qcow2_decoded_forget(struct qcow2_state *state);
 
 int qcow2_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int qcow2_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);

@@ -3,7 +3,7 @@
 #include "codec/rawdeflate.h"
 #include "codec/zstandard.h"
 #include "crypto/disk.h"
-#include "qcow2-map.h"
+#include "qcow2-write.h"
 
 enum { WINDOW_BITS = 12, SECTOR_BYTES = 512 };
 
@@ -31,15 +31,20 @@ static int buffers_make(struct fmt_image *image)
     return 0;
 }
 
-/* Where the compressed data of an entry lies: the last sector may hold more than belongs to it. */
-static void coded_place(const struct qcow2_state *state, uint64_t entry, uint64_t *off,
-                        size_t *bytes)
+void qcow2_coded_place(const struct qcow2_state *state, uint64_t entry, uint64_t *off,
+                       size_t *bytes)
 {
     unsigned shift = 62 - (state->header.cluster_bits - 8);
     uint64_t sectors = (entry & ~(QCOW2_COPIED | QCOW2_COMPRESSED)) >> shift;
 
     *off = entry & ((UINT64_C(1) << shift) - 1);
     *bytes = (size_t)((sectors + 1) * SECTOR_BYTES - *off % SECTOR_BYTES);
+}
+
+void qcow2_decoded_forget(struct qcow2_state *state)
+{
+    if (state->decoded)
+        state->decoded->entry = 0;
 }
 
 /* Have the compressed cluster decoded. */
@@ -55,7 +60,10 @@ static int cluster_decode(struct fmt_image *image, uint64_t entry)
         return r;
     struct qcow2_decoded *decoded = state->decoded;
     decoded->entry = 0;
-    coded_place(state, entry, &coded_off, &coded_bytes);
+    r = qcow2_pending_flush(image);
+    if (r < 0)
+        return r;
+    qcow2_coded_place(state, entry, &coded_off, &coded_bytes);
     r = io_read(image->env, image->device, coded_off, decoded->coded, coded_bytes);
     if (r < 0)
         return r;

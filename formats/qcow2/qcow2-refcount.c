@@ -1,119 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* qcow2: reference counts; see qcow2-refcount.h. */
-#include "qcow2-refcount.h"
-#include "qcow2-count.h"
+/* qcow2: taking and freeing clusters; see qcow2-refcount.h. */
+#include "qcow2-counts.h"
 
-/* Counts are handled in pieces of so many bytes of a block. */
+/* The table is written in pieces of so many bytes. */
 enum { PIECE_BYTES = 512 };
 
 /* Internal status: the free clusters have to be searched anew. */
 enum { AGAIN = 11 };
-
-/* A piece of a block: counts [first, first + counts) of it. */
-struct piece {
-    uint64_t off; /* in the file */
-    uint64_t first;
-    uint64_t counts;
-    uint8_t bytes[PIECE_BYTES];
-};
-
-static int piece_read(const struct qcow2_file *file, uint64_t block_off, uint64_t index,
-                      struct piece *piece)
-{
-    const struct qcow2_refcounts *refcounts = &file->state->refcounts;
-
-    piece->counts = (uint64_t)PIECE_BYTES * 8 >> refcounts->order;
-    piece->first = index - index % piece->counts;
-    piece->off = block_off + (piece->first << refcounts->order) / 8;
-    return fmt_cache_read(&file->state->tables, piece->off, piece->bytes, sizeof(piece->bytes));
-}
-
-static uint64_t block_counts(const struct qcow2_state *state)
-{
-    return UINT64_C(1) << state->refcounts.block_bits;
-}
-
-/* Offset of the block for @cluster; 0: there is none, so that nothing is counted. */
-static uint64_t block_find(const struct qcow2_state *state, uint64_t cluster)
-{
-    const struct qcow2_refcounts *refcounts = &state->refcounts;
-    uint64_t index = cluster >> refcounts->block_bits;
-
-    return index < refcounts->table_entries ? refcounts->table[index] & QCOW2_REFTABLE_OFFSET_MASK
-                                            : 0;
-}
-
-/* How many clusters from @cluster on are free, at most @most. */
-static int free_run(const struct qcow2_file *file, uint64_t cluster, uint64_t most, uint64_t *run)
-{
-    const struct qcow2_state *state = file->state;
-    uint64_t counts = block_counts(state), at = cluster, end = cluster + most;
-    struct piece piece;
-
-    while (at < end) {
-        uint64_t block_off = block_find(state, at), index = at % counts;
-        if (block_off == 0) {
-            at += counts - index;
-            continue;
-        }
-        int r = piece_read(file, block_off, index, &piece);
-        if (r < 0)
-            return r;
-        for (uint64_t i = index - piece.first; i < piece.counts && at < end; i++, at++) {
-            if (count_get(piece.bytes, state->refcounts.order, i) != 0)
-                end = at;
-        }
-    }
-    *run = min_u64(at, end) - cluster;
-    return 0;
-}
-
-int qcow2_refcounts_load(const struct qcow2_file *file)
-{
-    struct qcow2_refcounts *refcounts = &file->state->refcounts;
-    uint64_t bytes = refcounts->table_entries * QCOW2_ENTRY_BYTES;
-
-    if (refcounts->table)
-        return 0;
-    uint64_t *table = fmt_alloc(file->env, bytes);
-    if (!table)
-        return -FMT_ENOMEM;
-    int r = io_read(file->env, file->device, refcounts->table_off, table, (size_t)bytes);
-    if (r < 0)
-        return r;
-    for (uint64_t i = 0; i < refcounts->table_entries; i++) {
-        table[i] = be64_load(&table[i]);
-        if (table[i])
-            refcounts->table_used = i + 1;
-    }
-    refcounts->table = table;
-    return 0;
-}
-
-int qcow2_clusters_used(const struct qcow2_file *file, uint64_t clusters, uint64_t most,
-                        uint64_t *used)
-{
-    const struct qcow2_state *state = file->state;
-    uint64_t counts = block_counts(state);
-    struct piece piece;
-
-    /* Nothing is counted behind the last block, however long the file is. */
-    clusters = min_u64(clusters, state->refcounts.table_used << state->refcounts.block_bits);
-    *used = 0;
-    for (uint64_t at = 0; at < clusters && *used < most;) {
-        uint64_t block_off = block_find(state, at), index = at % counts;
-        if (block_off == 0) {
-            at += counts - index;
-            continue;
-        }
-        int r = piece_read(file, block_off, index, &piece);
-        if (r < 0)
-            return r;
-        for (uint64_t i = index - piece.first; i < piece.counts && at < clusters; i++, at++)
-            *used += count_get(piece.bytes, state->refcounts.order, i) != 0;
-    }
-    return 0;
-}
 
 /* Find @count adjacent free clusters at or behind refcounts.free_cluster, which moves behind
  * them. They are not counted yet. */
@@ -125,7 +18,7 @@ static int clusters_find(const struct qcow2_file *file, uint64_t count, uint64_t
     uint64_t run = 0;
 
     for (;;) {
-        int r = free_run(file, refcounts->free_cluster, count, &run);
+        int r = qcow2_free_run(file, refcounts->free_cluster, count, &run);
         if (r < 0)
             return r;
         if (run == count)
@@ -136,41 +29,6 @@ static int clusters_find(const struct qcow2_file *file, uint64_t count, uint64_t
     if (refcounts->free_cluster > 0 && refcounts->free_cluster - 1 > off_max >> bits)
         return -FMT_EFBIG;
     *offset = (refcounts->free_cluster - count) << bits;
-    return 0;
-}
-
-/* Count [index, index + count) of a block one higher, or lower; all of them or, where a count
- * would leave its range, none. @cluster is that of @index. */
-static int counts_change(const struct qcow2_file *file, uint64_t block_off, uint64_t cluster,
-                         uint64_t count, bool lower)
-{
-    struct qcow2_refcounts *refcounts = &file->state->refcounts;
-    uint64_t first = cluster % block_counts(file->state);
-    struct piece piece;
-
-    for (int apply = 0; apply <= 1; apply++) {
-        for (uint64_t at = first; at < first + count;) {
-            int r = piece_read(file, block_off, at, &piece);
-            if (r < 0)
-                return r;
-            uint64_t end = min_u64(first + count, piece.first + piece.counts);
-            for (; at < end; at++) {
-                uint64_t n = count_get(piece.bytes, refcounts->order, at - piece.first);
-                if (n == (lower ? 0 : refcounts->count_max))
-                    return -FMT_EINVAL;
-                n = lower ? n - 1 : n + 1;
-                count_set(piece.bytes, refcounts->order, at - piece.first, n);
-                if (apply && n == 0)
-                    refcounts->free_cluster =
-                        min_u64(refcounts->free_cluster, cluster + (at - first));
-            }
-            if (apply)
-                r = fmt_cache_write(&file->state->tables, piece.off, piece.bytes,
-                                    sizeof(piece.bytes));
-            if (r < 0)
-                return r;
-        }
-    }
     return 0;
 }
 
@@ -188,11 +46,25 @@ int qcow2_zeroes_write(const struct qcow2_file *file, uint64_t offset, uint64_t 
 static int counts_update(const struct qcow2_file *file, uint64_t offset, uint64_t bytes,
                          bool lower);
 
-static void table_enter(struct qcow2_refcounts *refcounts, uint64_t index, uint64_t block_off)
+/* Enter a new block; the file has it, before its table names it. */
+static int table_enter(const struct qcow2_file *file, uint64_t index, uint64_t block_off)
 {
+    struct qcow2_refcounts *refcounts = &file->state->refcounts;
+    uint8_t entry[QCOW2_ENTRY_BYTES];
+    int r = 0;
+
+    be64_store(entry, block_off);
+    if (refcounts->live)
+        r = fmt_cache_flush(&file->state->tables);
+    if (r == 0 && refcounts->live)
+        r = fmt_cache_write(&file->state->tables, refcounts->table_off + index * sizeof(entry),
+                            entry, sizeof(entry));
+    if (r < 0)
+        return r;
     refcounts->table[index] = block_off;
     if (index >= refcounts->table_used)
         refcounts->table_used = index + 1;
+    return 0;
 }
 
 /* Make the block for @cluster, which has none, and a larger table if this one is too small.
@@ -212,7 +84,7 @@ static int block_make(const struct qcow2_file *file, uint64_t cluster)
     if (block_off >> bits >> refcounts->block_bits == index) {
         r = qcow2_zeroes_write(file, block_off, state->cluster_bytes);
         if (r == 0)
-            r = counts_change(file, block_off, block_off >> bits, 1, false);
+            r = qcow2_counts_change(file, block_off, block_off >> bits, 1, false);
     } else {
         r = counts_update(file, block_off, state->cluster_bytes, false);
         if (r == 0)
@@ -221,13 +93,13 @@ static int block_make(const struct qcow2_file *file, uint64_t cluster)
     if (r < 0)
         return r;
     if (index < refcounts->table_entries) {
-        table_enter(refcounts, index, block_off);
-        return -AGAIN;
+        r = table_enter(file, index, block_off);
+        return r < 0 ? r : -AGAIN;
     }
     uint64_t last = block_off >> bits > cluster ? block_off >> bits : cluster;
-    uint64_t blocks = div_up_u64(last + 1, block_counts(state));
-    r = qcow2_refcount_area(file, blocks * block_counts(state) << bits, 0, false, index, block_off,
-                            &end_off);
+    uint64_t blocks = div_up_u64(last + 1, qcow2_block_counts(state));
+    r = qcow2_refcount_area(file, blocks * qcow2_block_counts(state) << bits, 0, false, index,
+                            block_off, &end_off);
     return r < 0 ? r : -AGAIN;
 }
 
@@ -244,14 +116,15 @@ static int counts_update(const struct qcow2_file *file, uint64_t offset, uint64_
     if (bytes == 0)
         return 0;
     while (at < end) {
-        uint64_t count = min_u64(end - at, block_counts(state) - at % block_counts(state));
-        uint64_t block_off = block_find(state, at);
+        uint64_t count =
+            min_u64(end - at, qcow2_block_counts(state) - at % qcow2_block_counts(state));
+        uint64_t block_off = qcow2_block_find(state, at);
         if (block_off == 0)
             r = block_make(file, at);
         else if (block_off % state->cluster_bytes != 0)
             r = -FMT_EIO;
         else
-            r = counts_change(file, block_off, at, count, lower);
+            r = qcow2_counts_change(file, block_off, at, count, lower);
         if (r < 0)
             break;
         at += count;
@@ -286,11 +159,60 @@ int qcow2_clusters_take_at(const struct qcow2_file *file, uint64_t offset, uint6
     if (count == 0)
         return 0;
     do {
-        r = free_run(file, offset >> bits, count, taken);
+        r = qcow2_free_run(file, offset >> bits, count, taken);
         if (r == 0)
             r = counts_update(file, offset, *taken << bits, false);
     } while (r == -AGAIN);
     return r;
+}
+
+/* A new cluster for compressed data: behind what there is of the last one, if it is adjacent. */
+static int bytes_cluster_find(const struct qcow2_file *file, uint64_t *offset, uint64_t *room)
+{
+    const struct qcow2_state *state = file->state;
+    uint64_t off_max = (UINT64_C(1) << (62 - (state->header.cluster_bits - 8))) - 1, cluster_off;
+
+    int r = clusters_find(file, 1, min_u64(off_max, QCOW2_CLUSTER_OFF_MAX), &cluster_off);
+    if (r == 0 && cluster_off == 0)
+        r = -FMT_EIO;
+    if (*offset && round_up_u64(*offset, state->cluster_bytes) == cluster_off) {
+        *room += state->cluster_bytes;
+    } else {
+        *offset = cluster_off;
+        *room = state->cluster_bytes;
+    }
+    return r;
+}
+
+int qcow2_bytes_take(const struct qcow2_file *file, uint64_t bytes, uint64_t *offset)
+{
+    struct qcow2_state *state = file->state;
+    struct qcow2_refcounts *refcounts = &state->refcounts;
+    uint64_t room, count = 0;
+    int r = 0;
+
+    *offset = refcounts->free_byte;
+    if (*offset)
+        r = qcow2_count_get(file, *offset >> state->header.cluster_bits, &count);
+    if (count == refcounts->count_max)
+        *offset = 0;
+    room = state->cluster_bytes - *offset % state->cluster_bytes;
+    if (r == 0)
+        r = -AGAIN;
+    while (r == -AGAIN) {
+        r = *offset == 0 || room < bytes ? bytes_cluster_find(file, offset, &room) : 0;
+        if (r < 0)
+            break;
+        r = counts_update(file, *offset, bytes, false);
+        if (r < 0)
+            *offset = 0;
+    }
+    if (r < 0)
+        return r;
+    refcounts->free_byte = *offset + bytes;
+    if (refcounts->free_byte % state->cluster_bytes == 0)
+        refcounts->free_byte = 0;
+    return 0;
 }
 
 int qcow2_clusters_free(const struct qcow2_file *file, uint64_t offset, uint64_t bytes)
@@ -305,7 +227,7 @@ uint64_t qcow2_refcount_blocks_for(const struct qcow2_state *state, uint64_t clu
 
     do {
         last = n;
-        blocks = div_up_u64(clusters + table + blocks, block_counts(state));
+        blocks = div_up_u64(clusters + table + blocks, qcow2_block_counts(state));
         table = div_up_u64(blocks, per_table_cluster);
         n = clusters + blocks + table;
         if (n == last && !exact) {
@@ -346,9 +268,29 @@ static int area_count(const struct qcow2_file *file, const uint64_t *table, uint
 
     for (uint64_t i = first; r == 0 && i < end && at < behind; i++) {
         uint64_t stop = min_u64(behind, (i + 1) << state->refcounts.block_bits);
-        r = counts_change(file, table[i], at, stop - at, false);
+        r = qcow2_counts_change(file, table[i], at, stop - at, false);
         at = stop;
     }
+    return r;
+}
+
+/* Have the header name the new table, which the file has by now. */
+static int table_publish(const struct qcow2_file *file)
+{
+    struct qcow2_state *state = file->state;
+    const struct qcow2_refcounts *refcounts = &state->refcounts;
+    uint64_t clusters = refcounts->table_entries * QCOW2_ENTRY_BYTES / state->cluster_bytes;
+    uint8_t fields[12];
+
+    be64_store(fields, refcounts->table_off);
+    be32_store(fields + 8, (uint32_t)clusters);
+    int r = table_write(file);
+    if (r == 0)
+        r = fmt_cache_flush(&state->tables);
+    if (r == 0)
+        r = io_write(file->env, file->device, QCOW2_REFCOUNT_TABLE_OFF, fields, sizeof(fields));
+    state->header.refcount_table_off = refcounts->table_off;
+    state->header.refcount_table_clusters = (uint32_t)clusters;
     return r;
 }
 
@@ -383,7 +325,7 @@ int qcow2_refcount_area(const struct qcow2_file *file, uint64_t start_off, uint6
     *end_off = new_off + entries * QCOW2_ENTRY_BYTES;
     if (r == 0)
         r = area_count(file, table, first, blocks, start_off, *end_off);
-    if (r == 0)
+    if (r == 0 && !refcounts->live)
         r = table_write(file); /* what the old one held stays in its clusters */
     if (r < 0)
         return r;
@@ -393,11 +335,24 @@ int qcow2_refcount_area(const struct qcow2_file *file, uint64_t start_off, uint6
     refcounts->table_zeroed = false;
     refcounts->table_entries = entries;
     refcounts->table_used = blocks;
-    return qcow2_clusters_free(file, old_off, old_bytes);
+    r = refcounts->live ? table_publish(file) : 0;
+    return r < 0 ? r : qcow2_clusters_free(file, old_off, old_bytes);
+}
+
+int qcow2_order_set(const struct qcow2_file *file, enum qcow2_order order)
+{
+    struct qcow2_state *state = file->state;
+
+    if (state->order == QCOW2_ORDER_NONE || state->order == order)
+        return 0;
+    int r = fmt_cache_flush(&state->tables);
+    if (r == 0)
+        state->order = order;
+    return r;
 }
 
 int qcow2_refcounts_flush(const struct qcow2_file *file)
 {
-    int r = table_write(file);
+    int r = file->state->refcounts.live ? 0 : table_write(file);
     return r < 0 ? r : fmt_cache_flush(&file->state->tables);
 }

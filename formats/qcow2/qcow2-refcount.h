@@ -3,8 +3,10 @@
  * Reference counts of a qcow2 file's clusters, and taking clusters that are free.
  *
  * Where new clusters, refcount blocks and tables are placed follows the reference exactly, so that
- * files made by either are the same bytes. All changes stay in state->tables until
- * qcow2_refcounts_flush(); the file's header is left to the caller.
+ * files made by either are the same bytes. Changes stay in state->tables until
+ * qcow2_refcounts_flush(), but for those that make a file's header point elsewhere: a table that
+ * has grown is on the file, and named by the header, before the old one is free. Of a file that is
+ * being created the header is left to the caller.
  */
 #ifndef FORMATS_QCOW2_REFCOUNT_H
 #define FORMATS_QCOW2_REFCOUNT_H
@@ -30,6 +32,8 @@ int qcow2_clusters_take(const struct qcow2_file *file, uint64_t bytes, uint64_t 
 /* Take up to @count clusters from @offset on, as many as are free there: *@taken. */
 int qcow2_clusters_take_at(const struct qcow2_file *file, uint64_t offset, uint64_t count,
                            uint64_t *taken);
+/* Take @bytes bytes for compressed data, at most a cluster: where possible behind the last ones. */
+int qcow2_bytes_take(const struct qcow2_file *file, uint64_t bytes, uint64_t *offset);
 /* Count the clusters of [offset, offset + bytes) one lower. */
 int qcow2_clusters_free(const struct qcow2_file *file, uint64_t offset, uint64_t bytes);
 /*
@@ -44,6 +48,9 @@ int qcow2_refcount_area(const struct qcow2_file *file, uint64_t start_off, uint6
 uint64_t qcow2_refcount_blocks_for(const struct qcow2_state *state, uint64_t clusters, bool exact);
 /* Write the table into the cache, and the cache to the device. */
 int qcow2_refcounts_flush(const struct qcow2_file *file);
+/* From now on changes of reference counts reach the file before those of tables, or behind them.
+ * Nothing is done where the image has no order. */
+int qcow2_order_set(const struct qcow2_file *file, enum qcow2_order order);
 /* Make [offset, offset + bytes) of the file zeroes that will be written. */
 int qcow2_zeroes_write(const struct qcow2_file *file, uint64_t offset, uint64_t bytes);
 

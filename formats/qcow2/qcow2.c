@@ -2,7 +2,7 @@
 /* qcow2: opening an image, and its facts. */
 #include "qcow2-check.h"
 #include "qcow2-crypt.h"
-#include "qcow2-map.h"
+#include "qcow2-write.h"
 
 /* Refcounts are read when they are needed; that the table can be read is said at once. */
 static int refcount_table_check(const struct fmt_image *image)
@@ -153,6 +153,14 @@ const struct fmt_driver fmt_qcow2_driver = {
     .map = qcow2_map,
     .read = qcow2_read,
     .check = qcow2_check,
+    .allocate = qcow2_allocate,
+    .encrypt = qcow2_encrypt,
+    .write = qcow2_write,
+    .write_zeroes = qcow2_write_zeroes,
+    .write_compressed = qcow2_write_compressed,
+    .compress = qcow2_compress,
+    .write_coded = qcow2_write_coded,
+    .finish = qcow2_finish,
     .has_format_specific = true,
     .supports_backing = true,
 };

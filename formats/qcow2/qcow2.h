@@ -18,6 +18,9 @@ enum {
     QCOW2_HEADER_V2_BYTES = 72,
     QCOW2_HEADER_V3_MIN_BYTES = 104,
     QCOW2_HEADER_V3_BYTES = 112,
+    QCOW2_VERSION_OFF = 4,
+    QCOW2_REFCOUNT_TABLE_OFF = 48,
+    QCOW2_INCOMPATIBLE_OFF = 72,
     QCOW2_COMPRESSION_OFF = 104,
 };
 
@@ -122,11 +125,22 @@ struct qcow2_refcounts {
     uint64_t table_off;
     uint64_t table_used;   /* entries up to the last one that is not 0 */
     bool table_zeroed;     /* where it lies are zeroes, so only those need be written */
+    bool live;             /* the file's header names the table: both are kept in step */
     uint64_t free_cluster; /* no cluster before this one is free */
+    uint64_t free_byte;    /* where the next compressed cluster may go; 0: in a new cluster */
     unsigned order;        /* a count has 1 << order bits */
     unsigned block_bits;   /* a block has 1 << block_bits counts */
     uint64_t count_max;
 };
+
+/* What must reach the file first, where an image that somebody needs is changed. */
+enum qcow2_order {
+    QCOW2_ORDER_NONE,         /* nothing refers to what is new before finish() */
+    QCOW2_ORDER_COUNTS_FIRST, /* clusters are counted before tables refer to them */
+    QCOW2_ORDER_COUNTS_LAST,  /* tables forget clusters before those are free */
+};
+
+struct qcow2_writer; /* qcow2-write.h */
 
 struct qcow2_state {
     struct qcow2_header header;
@@ -152,6 +166,9 @@ struct qcow2_state {
     bool corruption_told;    /* an entry that makes no sense was found */
     struct fmt_cache tables; /* all metadata that is read or changed entry by entry */
     struct qcow2_refcounts refcounts;
+    enum qcow2_order order;
+    uint64_t *l1;                /* the active L1 table; NULL: nothing was changed yet */
+    struct qcow2_writer *writer; /* NULL: nothing was changed yet */
 };
 
 /* The unit of allocation within a cluster: the cluster itself without extended L2 entries. */

@@ -80,7 +80,7 @@ static void test_types(void **state)
     struct fmt_arena *arena = built.world->env.arena;
 
     (void)state;
-    assert_int_equal(rawdeflate_encode(arena, 12, pattern, CLUSTER, coded, &coded_bytes), 0);
+    assert_int_equal(rawdeflate_encode(arena, 12, 0, pattern, CLUSTER, coded, &coded_bytes), 0);
     memcpy(built.data + 20 * CLUSTER + 100, coded, coded_bytes);
     entry_set(&built, 1, placed(DATA));
     entry_set(&built, 2, placed(DATA + 1));
