@@ -104,6 +104,10 @@ enum { LAYER_DEVICE_FIRST = ABI_DEVICES_MAX };
 int layer_add(struct guest *g, uint32_t device, struct fmt_image *image);
 /* The image behind the device number; NULL: a file of the host. */
 struct fmt_image *layer_find(const struct guest *g, uint32_t device);
+/* The run at @offset, of at most @length bytes: is it known to be zeroes? Returns 0 or a negative
+ * errno. */
+int layer_extent(struct guest *g, uint32_t device, uint64_t offset, uint64_t length,
+                 struct fmt_run *run);
 /* Bytes of the image and its backing files; zeroes past its end. */
 int layer_read(struct guest *g, uint32_t device, uint64_t offset, void *buffer, size_t length);
 
@@ -169,6 +173,12 @@ int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t fl
 /* Open what the members of the job at @position describe: {name, image}, or {failure} with the
  * host's reason why it cannot be opened. Returns 0 or a negative errno, recorded whole. */
 int guest_source_open(struct guest *g, size_t position, struct fmt_image **image);
+/* ---- snapshot.c ---- */
+
+/* Let the image read as the snapshot that the job's members at @position mean: "snapshot" is an id
+ * or a name, "snapshot-id" and "snapshot-name" are one each. Returns 0, too, if there are none; or
+ * a negative errno, recorded. */
+int guest_snapshot_load(struct guest *g, size_t position, struct fmt_image *image);
 
 /* ---- op-create.c ---- */
 
@@ -181,6 +191,7 @@ int guest_create(struct guest *g, size_t position, uint64_t virtual_bytes, uint3
 int op_info(struct guest *g);
 int op_create(struct guest *g);
 int op_map(struct guest *g);
+int op_measure(struct guest *g);
 int op_convert(struct guest *g);
 int op_check(struct guest *g);
 int op_compare(struct guest *g);

@@ -252,8 +252,7 @@ static int guest_extents(void *ctx, uint32_t device, uint64_t offset, uint64_t l
 
     if (device >= LAYER_DEVICE_FIRST) {
         *count = 1;
-        runs[0] = (struct fmt_run){.length = length};
-        return 0;
+        return layer_extent(g, device, offset, length, runs);
     }
     int r = guest_call(g, &request, &done);
     if (r < 0)

@@ -31,6 +31,25 @@ struct fmt_image *layer_find(const struct guest *g, uint32_t device)
     return NULL;
 }
 
+int layer_extent(struct guest *g, uint32_t device, uint64_t offset, uint64_t length,
+                 struct fmt_run *run)
+{
+    struct fmt_image *image = layer_find(g, device);
+    struct chain_extent found;
+    struct chain chain;
+
+    if (!image)
+        return -FMT_EINVAL;
+    *run = (struct fmt_run){.length = length, .zero = true};
+    if (offset >= image->facts.virtual_bytes)
+        return 0;
+    chain_init(&chain, image);
+    length = min_u64(length, image->facts.virtual_bytes - offset);
+    int r = chain_extent_find(&chain, offset, length, false, &found);
+    *run = (struct fmt_run){found.length, found.flags & ABI_MAP_ZERO};
+    return r;
+}
+
 int layer_read(struct guest *g, uint32_t device, uint64_t offset, void *buffer, size_t length)
 {
     struct fmt_image *image = layer_find(g, device);

@@ -113,51 +113,12 @@ static int sources_open(struct convert *c)
 
 /* ---- snapshot ---- */
 
-static bool bytes_equal(struct fmt_bytes a, struct fmt_bytes b)
-{
-    return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
-}
-
-/* The snapshot with that id and name, of which one may be empty: any. */
-static bool snapshot_find(struct fmt_image *image, struct fmt_bytes id, struct fmt_bytes name,
-                          uint32_t *index)
-{
-    for (*index = 0; *index < image->facts.snapshot_count; ++*index) {
-        struct fmt_snapshot snapshot;
-        if (fmt_image_snapshot(image, *index, &snapshot) == 0 &&
-            (!id.data || bytes_equal(snapshot.id, id)) &&
-            (!name.data || bytes_equal(snapshot.name, name)))
-            return true;
-    }
-    return false;
-}
-
-/* Let the first source read as one of its snapshots: "snapshot" is an id or a name. */
+/* Let the first source read as one of its snapshots, if that is asked for. */
 static int snapshot_load(struct convert *c)
 {
-    static const struct fmt_bytes any = {0};
-    struct fmt_image *image = c->copy.how.source[0].chain.top;
-    struct fmt_bytes either = job_bytes(c, c->root, "snapshot");
-    struct fmt_bytes id = job_bytes(c, c->root, "snapshot-id");
-    struct fmt_bytes name = job_bytes(c, c->root, "snapshot-name");
-    struct fmt_env *env = &c->g->env;
-    uint32_t index;
-    int r;
-
-    if (!either.data && !id.data && !name.data)
-        return 0;
-    if (either.data && c->copy.how.sources > 1)
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_CONVERT_SNAPSHOTS);
-    bool found = either.data ? snapshot_find(image, either, any, &index) ||
-                                   snapshot_find(image, any, either, &index)
-                             : snapshot_find(image, id, name, &index);
-    if (!image->driver->snapshot_load)
-        r = fmt_fail(env, FMT_ENOTSUP, FMT_ERR_CONVERT_NO_SNAPSHOTS, FMT_TXT(image->driver->name));
-    else if (!found)
-        r = fmt_fail(env, FMT_ENOENT, FMT_ERR_CONVERT_NO_SNAPSHOT);
-    else
-        r = fmt_image_snapshot_load(image, index);
-    return r < 0 ? fmt_fail(env, -r, FMT_ERR_CONVERT_SNAPSHOT) : 0;
+    if (job_bytes(c, c->root, "snapshot").data && c->copy.how.sources > 1)
+        return fmt_fail(&c->g->env, FMT_EINVAL, FMT_ERR_CONVERT_SNAPSHOTS);
+    return guest_snapshot_load(c->g, c->root, c->copy.how.source[0].chain.top);
 }
 
 /* The host may end the job here. */

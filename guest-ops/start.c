@@ -9,6 +9,7 @@ static const struct {
     {"info",    op_info   },
     {"create",  op_create },
     {"map",     op_map    },
+    {"measure", op_measure},
     {"convert", op_convert},
     {"check",   op_check  },
     {"compare", op_compare},

@@ -16,6 +16,7 @@ CommandRun command_create;
 CommandRun command_dd;
 CommandRun command_info;
 CommandRun command_map;
+CommandRun command_measure;
 
 /* Print what the report holds so far: before something that may take long, or not end. */
 void report_flush(Report *report);

@@ -18,6 +18,7 @@ static const struct {
     {COMMAND_DD,      command_dd     },
     {COMMAND_INFO,    command_info   },
     {COMMAND_MAP,     command_map    },
+    {COMMAND_MEASURE, command_measure},
 };
 
 void report_flush(Report *report)

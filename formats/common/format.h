@@ -35,7 +35,8 @@ struct fmt_facts {
     bool encrypted;
     bool compressed; /* "compressed": true (streamOptimized, ...) */
     bool dirty;
-    bool no_dirty_flag; /* as the driver's, for this image alone */
+    bool no_dirty_flag;   /* as the driver's, for this image alone */
+    bool bitmaps_persist; /* the format, of this version, can keep dirty bitmaps */
     bool backing_present;
     struct fmt_bytes backing_name;   /* as stored */
     struct fmt_bytes backing_format; /* as stored; empty: none recorded */
@@ -145,14 +146,26 @@ struct fmt_check {
 /* ---- measure ---- */
 
 struct fmt_measure {
-    uint64_t virtual_bytes;
-    uint64_t allocated_bytes; /* data to be stored, already counted in the target's clusters */
-    const struct fmt_options *options;
+    const struct fmt_options *options; /* as of create */
+    uint64_t virtual_bytes;            /* as asked for */
+    struct fmt_image *source;          /* the image to be stored, with its chain; NULL: none */
+    /* Bytes of the clusters of @cluster_bytes in which @source has data. Errors are recorded. */
+    int (*allocated)(void *ctx, uint64_t cluster_bytes, uint64_t *bytes);
+    void *ctx;
     uint64_t required_bytes;        /* out */
     uint64_t fully_allocated_bytes; /* out */
     uint64_t bitmaps_bytes;         /* out */
     bool has_bitmaps;
 };
+
+/* Bytes of the disk to be stored. */
+static inline uint64_t fmt_measure_bytes(const struct fmt_measure *measure)
+{
+    const struct fmt_image *source = measure->source;
+
+    return source ? round_up_u64(source->facts.virtual_bytes, FMT_SECTOR_BYTES)
+                  : measure->virtual_bytes;
+}
 
 /* ---- writing ---- */
 
@@ -196,6 +209,7 @@ struct fmt_driver {
 
     /* Count and report; read-only unless repairs are asked for with @fix (FMT_FIX_*). */
     int (*check)(struct fmt_image *image, struct fmt_check *check, unsigned fix);
+    /* How large the file of a new image would be. */
     int (*measure)(struct fmt_env *env, struct fmt_measure *measure);
 
     /* ---- writing (convert's targets) ---- */

@@ -98,7 +98,7 @@ int luks_image_measure(struct fmt_env *env, struct fmt_measure *measure)
         r = luks_plan_check(env, &plan);
     if (r < 0)
         return r;
-    measure->required_bytes = luks_area_bytes(&plan) + measure->virtual_bytes;
+    measure->required_bytes = luks_area_bytes(&plan) + fmt_measure_bytes(measure);
     measure->fully_allocated_bytes = measure->required_bytes;
     return 0;
 }

@@ -163,6 +163,7 @@ static int parallels_open(struct fmt_image *image)
     image->facts.virtual_bytes = h->disk_sectors > FMT_OFFSET_MAX / FMT_SECTOR_BYTES
                                      ? UINT64_MAX
                                      : h->disk_sectors * FMT_SECTOR_BYTES;
+    image->facts.bitmaps_persist = true;
     image->state = state;
     if (h->ext_sector && !(image->flags & FMT_OPEN_WRITABLE))
         r = parallels_extension_check(image, state);

@@ -78,6 +78,7 @@ static int qcow2_open(struct fmt_image *image)
     image->state = state;
     fmt_cache_init(&state->tables, image->env, image->device, QCOW2_CACHE_PAGES);
     int r = qcow2_header_open(image);
+    image->facts.bitmaps_persist = state->header.version >= 3;
     if (r == 0)
         r = qcow2_options_check(image);
     if (r == 0)
@@ -153,6 +154,7 @@ const struct fmt_driver fmt_qcow2_driver = {
     .map = qcow2_map,
     .read = qcow2_read,
     .check = qcow2_check,
+    .measure = qcow2_measure,
     .allocate = qcow2_allocate,
     .encrypt = qcow2_encrypt,
     .write = qcow2_write,

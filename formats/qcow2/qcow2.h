@@ -227,6 +227,11 @@ int qcow2_snapshots_read(struct fmt_image *image);
 int qcow2_snapshot_get(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out);
 int qcow2_snapshot_load(struct fmt_image *image, uint32_t index);
 
+/* ---- qcow2-measure.c ---- */
+
+/* As fmt_driver.measure. */
+int qcow2_measure(struct fmt_env *env, struct fmt_measure *measure);
+
 /* ---- qcow2-bitmap.c ---- */
 
 /* Read and check the bitmap directory and the bitmaps' tables. Returns 0 or a negative errno. */

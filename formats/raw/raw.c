@@ -118,6 +118,15 @@ static int raw_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t l
     return io_zero(image->env, image->device, state->offset_bytes + offset, length, may_unmap);
 }
 
+/* Holes count, too: the file is as long as the disk. */
+static int raw_measure(struct fmt_env *env, struct fmt_measure *measure)
+{
+    (void)env;
+    measure->required_bytes = round_up_u64(fmt_measure_bytes(measure), FMT_SECTOR_BYTES);
+    measure->fully_allocated_bytes = measure->required_bytes;
+    return 0;
+}
+
 const struct fmt_driver fmt_raw_driver = {
     .name = "raw",
     .probe = raw_probe,
@@ -126,6 +135,7 @@ const struct fmt_driver fmt_raw_driver = {
     .create = raw_create,
     .map = raw_map,
     .read = raw_read,
+    .measure = raw_measure,
     .allocate = raw_allocate,
     .write = fmt_allocated_write,
     .write_zeroes = raw_write_zeroes,

@@ -65,7 +65,7 @@ enum abi_kind {
 /* All kinds but COPY: the request is done in its turn, not in the background, and not at all
  * (-ECANCELED) if one that came by the same doorbell before it, with this flag too, has failed. */
 #define ABI_CHAINED 0x8000u
-#define ABI_ZERO_MAY_UNMAP 1u /* the range may become a hole */
+#define ABI_ZERO_MAY_UNMAP 1u   /* the range may become a hole */
 #define ABI_ZERO_NO_FALLBACK 2u /* fail with -EOPNOTSUPP rather than write zeroes */
 #define ABI_ZERO_WRITE 4u       /* write zeroes as other bytes are written */
 /* OPEN: struct abi_device goes to offset2, the head behind it; how much that is it tells. Without,
