@@ -32,20 +32,12 @@ static int allocated_count(void *ctx, uint64_t cluster_bytes, uint64_t *bytes)
 static int source_open(struct guest *g, struct fmt_image **image)
 {
     size_t root = tree_root(&g->job);
-    struct tree_bytes name = tree_get_bytes(&g->job, root, "name");
-    struct guest_node node;
-    struct tree_item item;
 
     *image = NULL;
-    if (!tree_find(&g->job, root, "image", &item) || item.type != TREE_DICT)
+    if (!tree_find(&g->job, root, "image", &(struct tree_item){0}))
         return 0;
-    int r = node_read(g, &g->job, item.inside, &node);
-    if (r == 0)
-        r = guest_chain_open(g, &node, 0, image);
-    if (r < 0)
-        return fmt_fail(&g->env, -r, FMT_ERR_COULD_NOT_OPEN,
-                        FMT_STR(((struct fmt_bytes){name.data, name.length})));
-    return guest_snapshot_load(g, root, *image);
+    int r = guest_source_open(g, root, image);
+    return r < 0 ? r : guest_snapshot_load(g, root, *image);
 }
 
 static int answer_send(struct guest *g, const struct fmt_measure *measure)
