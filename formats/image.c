@@ -62,7 +62,7 @@ int fmt_image_open(struct fmt_env *env, const struct fmt_image_spec *spec, struc
                                     .child = spec->child,
                                     .child_count = spec->child_count};
     if (!candidate->driver) {
-        int r = fmt_probe(env, spec->device, spec->filename, &candidate->driver);
+        int r = fmt_probe(env, spec->device, spec->probe_name, &candidate->driver);
         if (r < 0)
             return r;
     }

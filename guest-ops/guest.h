@@ -136,6 +136,7 @@ void report_error(struct guest *g);
 struct guest_node {
     struct fmt_bytes driver; /* empty: probe */
     struct fmt_bytes filename;
+    struct fmt_bytes probe_name; /* as it was named, if it was, where the driver is probed */
     uint32_t device;
     struct fmt_options options;
     struct fmt_bytes busy;   /* why no format that reads metadata may be probed */
@@ -144,6 +145,7 @@ struct guest_node {
     const struct tree *tree; /* where the node stands */
     size_t file;             /* the position in it of the node below; 0: a file of the host */
     size_t header;           /* the same of a LUKS header's node */
+    size_t formats;          /* of what the options mean in each format; 0: nothing */
     size_t children;         /* the position of the list of further nodes below; 0: none */
 };
 

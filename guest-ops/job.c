@@ -64,6 +64,7 @@ int node_read(struct guest *g, const struct tree *tree, size_t position, struct 
     *node = (struct guest_node){
         .driver = bytes_of(tree_get_bytes(tree, position, "driver")),
         .filename = bytes_of(tree_get_bytes(tree, position, "filename")),
+        .probe_name = bytes_of(tree_get_bytes(tree, position, "probe-name")),
         .busy = bytes_of(tree_get_bytes(tree, position, "busy")),
         .fault = bytes_of(tree_get_bytes(tree, position, "fault")),
         .device = (uint32_t)tree_get_u64(tree, position, "device", UINT32_MAX),
@@ -74,6 +75,8 @@ int node_read(struct guest *g, const struct tree *tree, size_t position, struct 
         node->file = item.inside;
     if (tree_find(tree, position, "header", &item) && item.type == TREE_DICT)
         node->header = item.inside;
+    if (tree_find(tree, position, "formats", &item) && item.type == TREE_DICT)
+        node->formats = item.inside;
     if (tree_find(tree, position, "children", &item) && item.type == TREE_LIST)
         node->children = item.inside;
     if (tree_find(tree, position, "options", &item) && item.type == TREE_DICT)

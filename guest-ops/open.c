@@ -52,7 +52,7 @@ static int children_open(struct guest *g, const struct guest_node *node,
 /* Somebody writes to the file: it may be read only by a driver that interprets nothing. */
 static int busy_check(struct guest *g, const struct guest_node *node, struct fmt_image_spec *spec)
 {
-    int r = fmt_probe(g->image_env, spec->device, spec->filename, &spec->driver);
+    int r = fmt_probe(g->image_env, spec->device, spec->probe_name, &spec->driver);
 
     if (r < 0 || spec->driver->passes_facts)
         return r;
@@ -62,19 +62,61 @@ static int busy_check(struct guest *g, const struct guest_node *node, struct fmt
 /* What is taken for raw because nothing else fits may be made to look like something else. */
 static int probe_to_write(struct guest *g, struct fmt_image_spec *spec)
 {
-    int r = fmt_probe(g->image_env, spec->device, spec->filename, &spec->driver);
+    int r = fmt_probe(g->image_env, spec->device, spec->probe_name, &spec->driver);
 
     if (r == 0 && spec->driver->passes_facts)
         fmt_message(&g->env, FMT_MESSAGE_PLAIN, FMT_ERR_WRITE_PROBED, FMT_STR(spec->filename));
     return r;
 }
 
-int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t flags,
+/* The options of a probed node are those of the format that was found. */
+static int probed_options(struct guest *g, struct guest_node *node, struct fmt_image_spec *spec)
+{
+    struct tree_item format, item;
+    int r =
+        spec->driver ? 0 : fmt_probe(g->image_env, spec->device, spec->probe_name, &spec->driver);
+
+    if (r < 0 || !tree_find(node->tree, node->formats, spec->driver->name, &format) ||
+        format.type != TREE_DICT)
+        return r;
+    struct tree_bytes error = tree_get_bytes(node->tree, format.inside, "error");
+    struct tree_bytes fault = tree_get_bytes(node->tree, format.inside, "fault");
+    if (error.length)
+        return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_NODE,
+                        FMT_STR(((struct fmt_bytes){error.data, error.length})));
+    node->fault = (struct fmt_bytes){fault.data, fault.length};
+    if (tree_find(node->tree, format.inside, "options", &item) && item.type == TREE_DICT)
+        r = options_read(g, node->tree, item.inside, &node->options);
+    return r;
+}
+
+/* The driver that the node names, or that probing finds where that must be known before opening. */
+static int driver_choose(struct guest *g, struct guest_node *node, struct fmt_image_spec *spec)
+{
+    int r = 0;
+
+    if (node->driver.length) {
+        spec->driver = fmt_driver_find(node->driver);
+        if (!spec->driver)
+            return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_UNKNOWN_DRIVER, FMT_STR(node->driver));
+    }
+    if (!spec->driver && spec->flags & FMT_OPEN_WRITABLE)
+        r = probe_to_write(g, spec);
+    if (r == 0 && node->busy.length)
+        r = busy_check(g, node, spec);
+    if (r == 0 && node->formats)
+        r = probed_options(g, node, spec);
+    return r;
+}
+
+int guest_image_open(struct guest *g, const struct guest_node *asked, uint32_t flags,
                      struct fmt_image **image)
 {
+    struct guest_node own = *asked, *node = &own;
     struct fmt_image_spec spec = {.device = node->device,
                                   .flags = flags,
                                   .filename = node->filename,
+                                  .probe_name = node->probe_name,
                                   .options = &node->options};
 
     int r = node->file ? layer_open(g, node, node->file, node->device, flags) : 0;
@@ -83,17 +125,8 @@ int guest_image_open(struct guest *g, const struct guest_node *node, uint32_t fl
                        (uint32_t)fmt_option_number(&node->options, "header", UINT32_MAX), flags);
     if (r == 0)
         r = children_open(g, node, &spec, flags);
-    if (r < 0)
-        return r;
-    if (node->driver.length) {
-        spec.driver = fmt_driver_find(node->driver);
-        if (!spec.driver)
-            return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_UNKNOWN_DRIVER, FMT_STR(node->driver));
-    }
-    if (r == 0 && !spec.driver && flags & FMT_OPEN_WRITABLE)
-        r = probe_to_write(g, &spec);
-    if (r == 0 && node->busy.length)
-        r = busy_check(g, node, &spec);
+    if (r == 0)
+        r = driver_choose(g, node, &spec);
     if (r == 0)
         r = fmt_image_open(g->image_env, &spec, image);
     if (r == 0 && node->fault.length)

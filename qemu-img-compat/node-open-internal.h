@@ -31,6 +31,11 @@ bool node_below_open(const NodeOpen *run, const Value *child, const Value *paren
 Value *node_description_new(const Value *node, const char *filename, uint32_t device,
                             Value *options);
 
+/* A LUKS header in a file of its own: its device becomes one of the image's options. *below: its
+ * description, where it is an image itself. */
+bool node_header_open(const NodeOpen *run, const Value *node, Value *options, Value **below,
+                      GError **error);
+
 /* What stands in a node for one that has a description (session_image_set). */
 Value *node_stand_in_new(const Value *below);
 
@@ -53,5 +58,11 @@ bool node_log_open(const NodeOpen *run, const Value *node, Value *whole, Value *
 /* Its description, all children opened. */
 Value *node_parts_describe(const NodeOpen *run, const Value *node, const Driver *driver,
                            GError **error);
+
+/* ---- node-probed.c ---- */
+
+/* What the options of a node without a driver mean in each format, {FORMAT: {options, fault} or
+ * {error}}; NULL: it has none. The caller owns it. *header: as of node_header_open(). */
+Value *node_probed_describe(const NodeOpen *run, const Value *node, Value **header);
 
 #endif

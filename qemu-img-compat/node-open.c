@@ -159,12 +159,8 @@ static Value *leaf_describe(const NodeOpen *run, const Value *node, const Driver
                                 options);
 }
 
-/*
- * A LUKS header in a file of its own: its device becomes one of the image's options. *below: its
- * description, where it is an image itself.
- */
-static bool header_open(const NodeOpen *run, const Value *node, Value *options, Value **below,
-                        GError **error)
+bool node_header_open(const NodeOpen *run, const Value *node, Value *options, Value **below,
+                      GError **error)
 {
     g_autoptr(GString) warnings = g_string_new(NULL);
     GError *reason = NULL;
@@ -241,7 +237,7 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
     if (!stack_check(node, file, error) || !node_filter_check(run, node, error))
         return NULL;
     Value *options = driver ? node_options_typed(node, error) : value_new_dict();
-    if (!options || !header_open(run, node, options, &header, error)) {
+    if (!options || !node_header_open(run, node, options, &header, error)) {
         value_free(options);
         return NULL;
     }
@@ -254,6 +250,12 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
     Value *description = node_description_new(
         node, session_file_node(run->session, device)->filename, device, options);
     node_filter_fault(node, file_driver, description);
+    const char *probe_name = value_dict_get_string(node, NODE_PROBE_NAME);
+    if (probe_name)
+        value_dict_put_string(description, "probe-name", probe_name);
+    Value *formats = driver ? NULL : node_probed_describe(run, node, &header);
+    if (formats)
+        value_dict_put(description, "formats", formats);
     if (log)
         value_dict_put(description, "children", g_steal_pointer(&log));
     if (below)

@@ -10,6 +10,7 @@ struct fmt_image_spec {
     uint32_t device;
     uint32_t flags;
     struct fmt_bytes filename;
+    struct fmt_bytes probe_name; /* what probing goes by beside the first bytes; may be empty */
     const struct fmt_options *options; /* may be NULL */
     struct fmt_child *child;           /* further files that the node names; become the image's */
     uint32_t child_count;

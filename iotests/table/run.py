@@ -123,7 +123,8 @@ class Meter:
 
 def json_fault(arguments, out, status):
     """Why what should be JSON is none, or ""."""
-    if status != 0 or arguments[:1] != ["info"] or "--output=json" not in arguments:
+    outputs = [word for word in arguments if word.startswith("--output")]
+    if status != 0 or arguments[:1] != ["info"] or outputs[-1:] != ["--output=json"]:
         return ""
     try:
         json.loads(out)

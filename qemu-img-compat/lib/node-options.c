@@ -8,6 +8,7 @@
 #include "drivers.h"
 #include "keyval.h"
 #include "node-tables.h"
+#include "node.h"
 
 enum {
     NODE_NAME_MAX_BYTES = 31,
@@ -176,8 +177,9 @@ bool node_options_check(const Value *node, bool backing_used, GError **error)
     for (size_t i = 0; table && i < value_dict_size(clone); i++) {
         const char *key = value_dict_key_at(clone, i);
 
-        if (node_rows_have(node_common_rows, key) || node_rows_have(table->rows, key) ||
-            driver_list_has(table->children, key) || node_key_is_backing(node, key, backing_used)) {
+        if (g_str_equal(key, NODE_PROBE_NAME) || node_rows_have(node_common_rows, key) ||
+            node_rows_have(table->rows, key) || driver_list_has(table->children, key) ||
+            node_key_is_backing(node, key, backing_used)) {
             continue;
         }
         if (driver_is_protocol(driver_find(name))) {

@@ -257,6 +257,9 @@ static Value *node_resolve(Value *options, const NodeRequest *request, GError **
         return node_protocol_check(node, request, error) ? g_steal_pointer(&node) : NULL;
     }
     node_backing_normalise(node, request->warnings);
+    if (!driver && inner.filename) {
+        value_dict_put_string(node, NODE_PROBE_NAME, inner.filename);
+    }
     return node_file_fill(node, driver, &inner, error) ? g_steal_pointer(&node) : NULL;
 }
 

@@ -14,6 +14,12 @@
 #include "value.h"
 
 /*
+ * In a node whose format is to be probed: the file name that it was given, if any. No option that a
+ * user can write is like this one.
+ */
+#define NODE_PROBE_NAME "\xff"
+
+/*
  * The node of a command's operand. image_opts: it is a list of options; format: -f, or NULL.
  * NULL: the report has the error, "Could not open '...': " before it where the reference has.
  */

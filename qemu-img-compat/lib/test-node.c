@@ -55,6 +55,7 @@ static void test_resolve(void **state)
         g_autofree char *text = NULL;
 
         assert_string_equal(report->err->str, "");
+        value_dict_del(node, NODE_PROBE_NAME);
         text = json_value_print(node, false);
         assert_string_equal(text, rows[i].expected);
     }
@@ -304,6 +305,9 @@ static void test_backing(void **state)
         g_autoptr(GError) error = NULL;
         g_autoptr(Value) backing =
             node_backing(node, rows[i].name, rows[i].format, warnings, &error);
+        if (backing) {
+            value_dict_del(backing, NODE_PROBE_NAME);
+        }
         g_autofree char *text = backing ? json_value_print(backing, false) : g_strdup("");
 
         assert_string_equal(text, rows[i].expected ? rows[i].expected : "");
