@@ -2,7 +2,10 @@
 /* Parallels: find and repair what is wrong with the header and the BAT. */
 #include "parallels.h"
 
-enum { OFF_DATA_SECTOR = 48 };
+enum {
+    OFF_DATA_SECTOR = 48,
+    USED_CLUSTERS_MAX = 1 << 27, /* clusters behind these are not looked at for duplicates */
+};
 
 struct bat_check {
     struct fmt_image *image;
@@ -114,9 +117,12 @@ static int leak_check(struct bat_check *c)
  * of the clusters. */
 static int used_mark(struct bat_check *c, uint64_t offset)
 {
-    uint64_t index = (offset - c->state->data_off) / c->state->cluster_bytes;
+    const struct parallels_state *state = c->state;
+    bool before = offset < state->data_off;
+    uint64_t distance = before ? state->data_off - offset : offset - state->data_off;
+    uint64_t index = distance / state->cluster_bytes; /* of both sides, the reference's rounding */
 
-    if (offset < c->state->data_off || index >= c->used_clusters)
+    if (index >= c->used_clusters || (before && index > 0))
         return -1;
     uint8_t bit = (uint8_t)(1u << index % 8);
     bool was = c->used[index / 8] & bit;
@@ -223,7 +229,8 @@ static int duplicate_check(struct bat_check *c)
 
     if (end <= state->data_off)
         return 0;
-    c->used_clusters = div_up_u64(end - state->data_off, state->cluster_bytes);
+    c->used_clusters =
+        min_u64(USED_CLUSTERS_MAX, div_up_u64(end - state->data_off, state->cluster_bytes));
     c->used = fmt_alloc(c->image->env, c->used_clusters / 8 + 1);
     uint8_t *seen = fmt_alloc(c->image->env, c->used_clusters / 8 + 1);
     int r = c->used && seen ? used_fill(c) : -FMT_ENOMEM;

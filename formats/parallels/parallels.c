@@ -70,8 +70,9 @@ bool parallels_data_sector_test(const struct parallels_state *state, uint64_t fi
     const struct parallels_header *h = &state->header;
     uint64_t least = div_up_u64(parallels_entry_off(h->bat_entries), FMT_SECTOR_BYTES);
 
+    /* The reference's rounding, which is one only to powers of two. */
     if (!h->old_magic)
-        least = round_up_u64(least, h->cluster_sectors);
+        least = (least + h->cluster_sectors - 1) & -(uint64_t)h->cluster_sectors;
     *right = (uint32_t)least;
     if (h->data_sector == 0 && h->old_magic)
         return true;
