@@ -36,8 +36,9 @@ static void finding_add(void *ctx, enum fmt_error_code code, const struct fmt_er
         findings_send(job);
 }
 
-static int answer_send(struct guest *g, const struct fmt_image *image,
-                       const struct fmt_check *check, int status)
+/* How a check ended, and what it counted. */
+static int counts_send(struct guest *g, const struct fmt_image *image,
+                       const struct fmt_check *check, int status, enum abi_record record)
 {
     struct tree_writer *w = report_begin(g);
 
@@ -53,26 +54,53 @@ static int answer_send(struct guest *g, const struct fmt_image *image,
     tree_put_u64(w, "allocated-clusters", check->allocated_clusters);
     tree_put_u64(w, "fragmented-clusters", check->fragmented_clusters);
     tree_put_u64(w, "compressed-clusters", check->compressed_clusters);
-    return report_send(g, w, ABI_RECORD_ANSWER);
+    return report_send(g, w, record);
+}
+
+static int image_check(struct check_job *job, struct fmt_image *image, unsigned fix,
+                       struct fmt_check *check)
+{
+    *check = (struct fmt_check){.finding = finding_add, .finding_ctx = job};
+    int r = fmt_image_check(image, check, fix);
+    fmt_error_clear(&job->g->error); /* the status says it */
+    findings_send(job);
+    return r;
+}
+
+/* Check, and where something was mended, check once more. */
+static int image_check_whole(struct check_job *job, struct fmt_image *image, unsigned fix)
+{
+    struct fmt_check check, again;
+
+    int status = image_check(job, image, fix, &check);
+    if (status == 0 && check.corruptions_fixed + check.leaks_fixed > 0) {
+        int r = counts_send(job->g, image, &check, status, ABI_RECORD_NOTE);
+        if (r < 0)
+            return r;
+        status = image_check(job, image, 0, &again);
+        again.corruptions_fixed = check.corruptions_fixed;
+        again.leaks_fixed = check.leaks_fixed;
+        check = again;
+    }
+    if (fix)
+        fmt_image_finish(image); /* failing, it leaves the image as checked */
+    return counts_send(job->g, image, &check, status, ABI_RECORD_ANSWER);
 }
 
 int op_check(struct guest *g)
 {
+    size_t root = tree_root(&g->job);
+    unsigned fix = (unsigned)tree_get_u64(&g->job, root, "fix", 0);
+    uint32_t flags = FMT_OPEN_CHECK | (fix ? FMT_OPEN_WRITABLE : 0);
     struct check_job job = {.g = g};
-    struct fmt_check check = {.finding = finding_add, .finding_ctx = &job};
     struct fmt_image *image = NULL;
     struct guest_node node;
     struct tree_item item;
 
-    if (!tree_find(&g->job, tree_root(&g->job), "image", &item) || item.type != TREE_DICT)
+    if (!tree_find(&g->job, root, "image", &item) || item.type != TREE_DICT)
         return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_JOB);
     int r = node_read(g, &g->job, item.inside, &node);
     if (r == 0)
-        r = guest_chain_open(g, &node, FMT_OPEN_CHECK, &image);
-    if (r < 0)
-        return r;
-    r = fmt_image_check(image, &check, 0);
-    fmt_error_clear(&g->error); /* the status says it */
-    findings_send(&job);
-    return answer_send(g, image, &check, r);
+        r = guest_chain_open(g, &node, flags, &image);
+    return r < 0 ? r : image_check_whole(&job, image, fix);
 }

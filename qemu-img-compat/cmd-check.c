@@ -42,9 +42,13 @@ static const char *const count_names[COUNTS] = {
     "leaks-fixed",         "image-end-offset",   "total-clusters", "allocated-clusters",
     "fragmented-clusters", "compressed-clusters"};
 
+/* What is to be mended, as the guest numbers it. */
+enum { FIX_LEAKS = 1, FIX_ERRORS = 2 };
+
 typedef struct CheckRun {
     const CommandLine *line;
     Report *report;
+    unsigned fix; /* FIX_* */
     bool answered;
     int status; /* 0 or a negative errno: the check came to no end */
     char *format;
@@ -66,26 +70,49 @@ static void findings_print(CheckRun *run, const struct tree *tree)
     report_flush(run->report);
 }
 
+static void counts_read(CheckRun *run, const struct tree *tree)
+{
+    size_t root = tree_root(tree);
+    struct tree_item item;
+
+    if (tree_find(tree, root, "status", &item) && item.type == TREE_I64)
+        run->status = (int)(int64_t)item.number;
+    g_free(run->format);
+    run->format = tree_dup_text(tree, root, "format");
+    for (size_t i = 0; i < COUNTS; i++)
+        run->count[i] = (int64_t)tree_get_u64(tree, root, count_names[i], 0);
+}
+
+/* Something was mended, and a second look follows. */
+static void repair_print(const CheckRun *run)
+{
+    if (!command_line_has(run->line, 'q') && !command_line_wants_json(run->line))
+        g_string_append_printf(run->report->out,
+                               "The following inconsistencies were found and repaired:\n\n"
+                               "    %" PRId64 " leaked clusters\n"
+                               "    %" PRId64 " corruptions\n\n"
+                               "Double checking the fixed image now...\n",
+                               run->count[LEAKS_FIXED], run->count[CORRUPTIONS_FIXED]);
+    report_flush(run->report);
+}
+
 static bool check_record(void *ctx, Session *session, enum abi_record kind, const struct tree *tree,
                          GError **error)
 {
     CheckRun *run = ctx;
-    size_t root = tree_root(tree);
-    struct tree_item item;
 
     (void)session;
-    if (kind != ABI_RECORD_ANSWER) {
+    if (kind == ABI_RECORD_STEP) {
         findings_print(run, tree);
         return true;
     }
     if (run->answered)
         return failure_set(error, "The sandboxed image parser gave more than one answer");
-    run->answered = true;
-    if (tree_find(tree, root, "status", &item) && item.type == TREE_I64)
-        run->status = (int)(int64_t)item.number;
-    run->format = tree_dup_text(tree, root, "format");
-    for (size_t i = 0; i < COUNTS; i++)
-        run->count[i] = (int64_t)tree_get_u64(tree, root, count_names[i], 0);
+    counts_read(run, tree);
+    if (kind == ABI_RECORD_NOTE)
+        repair_print(run);
+    else
+        run->answered = true;
     return true;
 }
 
@@ -107,6 +134,12 @@ static void memory_choose(Session *session, const Value *description)
         session_memory_set(session, LARGE_MEMORY_BYTES, true);
 }
 
+static Value *image_open(const CheckRun *run, Session *session, const Value *node, GError **error)
+{
+    return run->fix ? session_target_open(session, node, error)
+                    : session_node_open(session, node, true, error);
+}
+
 static bool check_run(CheckRun *run, const Value *node, GError **error)
 {
     const CommandLine *line = run->line;
@@ -117,13 +150,16 @@ static bool check_run(CheckRun *run, const Value *node, GError **error)
     const SessionHandlers handlers = {
         .ctx = run, .record = check_record, .reference = check_reference};
     g_autoptr(Session) session = session_new(&options, error);
-    g_autoptr(Value) description = session ? session_node_open(session, node, true, error) : NULL;
+    g_autoptr(Value) description = session ? image_open(run, session, node, error) : NULL;
 
     if (!description)
         return false;
+    if (run->fix && options.force_share)
+        return failure_set(error, "force-share=on can only be used with read-only images");
     memory_choose(session, description);
     g_autoptr(Value) job = value_new_dict();
     value_dict_put_string(job, "operation", "check");
+    value_dict_put(job, "fix", value_new_uint(run->fix));
     value_dict_put(job, "image", g_steal_pointer(&description));
     Value *secrets = objects_secrets(line->objects);
     if (secrets)
@@ -223,13 +259,12 @@ static void cache_apply(Value *node, const CommandLine *line)
 void command_check(const CommandLine *line, Report *report)
 {
     const char *name = command_line_operand(line, 0);
+    const char *repair = command_line_text(line, 'r');
     CheckRun run = {.line = line, .report = report};
     GError *error = NULL;
 
-    if (command_line_has(line, 'r')) {
-        report_error(report, "repair is not supported yet");
-        return;
-    }
+    if (repair)
+        run.fix = g_str_equal(repair, "all") ? FIX_LEAKS | FIX_ERRORS : FIX_LEAKS;
     g_autoptr(Value) node =
         node_from_argument(name, command_line_has(line, COMMAND_OPTION_IMAGE_OPTS),
                            command_line_text(line, 'f'), command_line_has(line, 'U'), report);

@@ -37,6 +37,7 @@ enum fmt_errno {
     FMT_EROFS = 30,
     FMT_ERANGE = 34,
     FMT_ENOTSUP = 95,
+    FMT_ENOMEDIUM = 123,
 };
 
 enum { FMT_ERROR_FRAMES_MAX = 8, FMT_ERROR_ARGS_MAX = 4, FMT_ERROR_TEXT_MAX = 32768 };

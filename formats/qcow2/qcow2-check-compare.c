@@ -11,29 +11,60 @@ static void block_wrong(struct qcow2_checker *c, enum fmt_error_code code, uint6
     c->result->corruptions++;
 }
 
+/* Make the file so long that the block lies in it. */
+static int block_include(struct qcow2_checker *c, uint64_t offset)
+{
+    uint64_t end = offset + c->state->cluster_bytes;
+
+    int r = -FMT_EINVAL;
+    if (offset <= INT64_MAX - c->state->cluster_bytes) {
+        r = end >> c->state->header.cluster_bits > QCOW2_CHECK_CLUSTERS_MAX
+                ? -FMT_EFBIG
+                : io_truncate(c->image->env, c->image->device, end, FMT_PREALLOC_OFF);
+        if (r < 0)
+            qcow2_finding(c, FMT_ERR_QCOW2_CHECK_RESIZE_FILE, FMT_NUM(-r));
+    }
+    if (r < 0) {
+        c->rebuild = true;
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_RESIZE, FMT_NUM(-r));
+        return 0;
+    }
+    c->file_bytes = end;
+    r = qcow2_counts_grow(c, end >> c->state->header.cluster_bits);
+    if (r < 0) {
+        c->result->check_errors++;
+        return r;
+    }
+    c->result->corruptions--;
+    c->result->corruptions_fixed++;
+    return qcow2_range_count(c, offset, c->state->cluster_bytes);
+}
+
 static int block_check(struct qcow2_checker *c, uint64_t index, uint64_t entry)
 {
     uint64_t offset = entry & QCOW2_REFTABLE_OFFSET_MASK;
     uint64_t cluster = offset >> c->state->header.cluster_bits;
 
-    if (entry & TABLE_RESERVED) {
-        block_wrong(c, FMT_ERR_QCOW2_CHECK_TABLE_RESERVED, index);
-        return 0;
-    }
-    if (offset % c->state->cluster_bytes != 0) {
-        block_wrong(c, FMT_ERR_QCOW2_CHECK_BLOCK_UNALIGNED, index);
+    if (entry & TABLE_RESERVED || offset % c->state->cluster_bytes != 0) {
+        block_wrong(c,
+                    entry & TABLE_RESERVED ? FMT_ERR_QCOW2_CHECK_TABLE_RESERVED
+                                           : FMT_ERR_QCOW2_CHECK_BLOCK_UNALIGNED,
+                    index);
+        c->rebuild = true;
         return 0;
     }
     if (cluster >= c->clusters) {
         c->result->corruptions++;
-        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_BLOCK_OUTSIDE, FMT_TXT("ERROR"), FMT_NUM(index));
-        return 0;
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_BLOCK_OUTSIDE, FMT_TXT(qcow2_verb(c, FMT_FIX_ERRORS)),
+                      FMT_NUM(index));
+        return c->fix & FMT_FIX_ERRORS ? block_include(c, offset) : 0;
     }
     int r = qcow2_range_count(c, offset, c->state->cluster_bytes);
     if (r == 0 && qcow2_references(c, cluster) != 1) {
         qcow2_finding(c, FMT_ERR_QCOW2_CHECK_BLOCK_COUNT, FMT_NUM(index),
                       FMT_NUM(qcow2_references(c, cluster)));
         c->result->corruptions++;
+        c->rebuild = true;
     }
     return r;
 }
@@ -52,19 +83,53 @@ int qcow2_blocks_check(struct qcow2_checker *c)
 
 void qcow2_block_unaligned(struct qcow2_checker *c, uint64_t index, uint64_t offset)
 {
+    if (c->fix) {
+        qcow2_corruption_mark(c, FMT_ERR_QCOW2_CHECK_BAD_BLOCK_FATAL,
+                              FMT_ARGS(FMT_NUM(offset), FMT_NUM(index)));
+        return;
+    }
     if (!c->state->corruption_told)
         qcow2_finding(c, FMT_ERR_QCOW2_CHECK_BAD_BLOCK, FMT_NUM(offset), FMT_NUM(index));
     c->state->corruption_told = true;
 }
 
+/* Give the space of freed clusters back to the file system; a hint. */
+static void freed_discard(struct qcow2_checker *c)
+{
+    struct fmt_env *env = c->image->env;
+
+    if (c->freed_bytes)
+        env->io->discard(env->io_ctx, c->image->device, c->freed_off, c->freed_bytes);
+    c->freed_bytes = 0;
+}
+
+static void freed_add(struct qcow2_checker *c, uint64_t cluster)
+{
+    uint64_t offset = cluster << c->state->header.cluster_bits;
+
+    if (c->freed_off + c->freed_bytes != offset) {
+        freed_discard(c);
+        c->freed_off = offset;
+    }
+    c->freed_bytes += c->state->cluster_bytes;
+}
+
 static void mismatch(struct qcow2_checker *c, uint64_t cluster, uint64_t count, uint64_t references)
 {
-    qcow2_finding(c, FMT_ERR_QCOW2_CHECK_COUNT, FMT_TXT(count < references ? "ERROR" : "Leaked"),
+    bool leak = count > references;
+    bool mend = count != 0 && c->fixing & (leak ? FMT_FIX_LEAKS : FMT_FIX_ERRORS);
+    const char *verb = leak ? "Leaked" : "ERROR";
+
+    c->rebuild |= count == 0;
+    qcow2_finding(c, FMT_ERR_QCOW2_CHECK_COUNT, FMT_TXT(mend ? "Repairing" : verb),
                   FMT_NUM(cluster), FMT_NUM(count), FMT_NUM(references));
-    if (count < references)
-        c->result->corruptions++;
-    else
-        c->result->leaks++;
+    if (mend && qcow2_refcount_set(c, cluster, references) == 0) {
+        if (references == 0)
+            freed_add(c, cluster);
+        *(leak ? &c->result->leaks_fixed : &c->result->corruptions_fixed) += 1;
+        return;
+    }
+    *(leak ? &c->result->leaks : &c->result->corruptions) += 1;
 }
 
 /* Whether an active entry's COPIED flag says something else than the count. */
@@ -167,13 +232,15 @@ static void block_compare(struct qcow2_checker *c, uint64_t index, const struct 
     }
 }
 
-void qcow2_counts_compare(struct qcow2_checker *c)
+void qcow2_counts_compare(struct qcow2_checker *c, unsigned fix)
 {
     const struct qcow2_refcounts *refcounts = &c->state->refcounts;
     uint64_t blocks = div_up_u64(c->clusters, UINT64_C(1) << refcounts->block_bits);
     struct qcow2_table block[QCOW2_CHECK_READS];
     unsigned max = qcow2_tables_max(c);
 
+    c->fixing = fix;
+    c->highest = 0;
     for (uint64_t first = 0; first < blocks; first += max) {
         unsigned count = (unsigned)min_u64(max, blocks - first);
         for (unsigned i = 0; i < count; i++) {
@@ -190,4 +257,5 @@ void qcow2_counts_compare(struct qcow2_checker *c)
             block_compare(c, first + i, &block[i]);
         }
     }
+    freed_discard(c);
 }

@@ -2,23 +2,64 @@
 /* qcow2: counting references to clusters; see qcow2-check.h. */
 #include "qcow2-check.h"
 
-int qcow2_counts_init(struct qcow2_checker *c)
+/* Where pages may be, for @clusters clusters; those that are there already keep their places. Pages
+ * are whole where the file may grow. */
+static int pages_make(struct qcow2_checker *c, uint64_t clusters)
 {
     struct qcow2_counts *counts = &c->counts;
-    uint64_t pages;
+    uint64_t pages = div_up_u64(clusters, QCOW2_COUNT_PAGE);
+    uint64_t old = div_up_u64(counts->clusters, QCOW2_COUNT_PAGE);
+    uint16_t **page = fmt_alloc(c->image->env, pages * sizeof(*page));
+    uint64_t **wide = fmt_alloc(c->image->env, pages * sizeof(*wide));
 
-    counts->clusters = c->clusters + 1;
-    pages = div_up_u64(counts->clusters, QCOW2_COUNT_PAGE);
-    counts->narrow_max = (unsigned)min_u64(QCOW2_COUNT_MASK, c->state->refcounts.count_max);
-    counts->page = fmt_alloc(c->image->env, pages * sizeof(*counts->page));
-    counts->wide = fmt_alloc(c->image->env, pages * sizeof(*counts->wide));
-    return counts->page && counts->wide ? 0 : -FMT_ENOMEM;
+    if (!page || !wide)
+        return -FMT_ENOMEM;
+    if (old) {
+        memcpy(page, counts->page, old * sizeof(*page));
+        memcpy(wide, counts->wide, old * sizeof(*wide));
+    }
+    counts->page = page;
+    counts->wide = wide;
+    counts->clusters = c->fix ? pages * QCOW2_COUNT_PAGE : clusters;
+    return 0;
+}
+
+int qcow2_counts_init(struct qcow2_checker *c)
+{
+    c->counts.narrow_max = (unsigned)min_u64(QCOW2_COUNT_MASK, c->state->refcounts.count_max);
+    return pages_make(c, c->clusters + 1);
+}
+
+int qcow2_counts_grow(struct qcow2_checker *c, uint64_t clusters)
+{
+    int r = 0;
+
+    if (clusters > QCOW2_CHECK_CLUSTERS_MAX)
+        return -FMT_EFBIG;
+    if (clusters + 1 > c->counts.clusters)
+        r = pages_make(c, clusters + clusters / 4 + 1);
+    if (r == 0 && clusters > c->clusters)
+        c->clusters = clusters;
+    return r;
 }
 
 /* Clusters that a page is made for: the last one may be short. */
 static uint64_t page_clusters(const struct qcow2_counts *counts, uint64_t index)
 {
     return min_u64(QCOW2_COUNT_PAGE, counts->clusters - index * QCOW2_COUNT_PAGE);
+}
+
+void qcow2_counts_clear(struct qcow2_checker *c)
+{
+    struct qcow2_counts *counts = &c->counts;
+
+    for (uint64_t i = 0; i < div_up_u64(counts->clusters, QCOW2_COUNT_PAGE); i++) {
+        uint64_t n = page_clusters(counts, i);
+        if (counts->page[i])
+            memset(counts->page[i], 0, n * sizeof(**counts->page));
+        if (counts->wide[i])
+            memset(counts->wide[i], 0, n * sizeof(**counts->wide));
+    }
 }
 
 static int page_make(struct qcow2_checker *c, uint64_t index)
@@ -83,6 +124,11 @@ static int cluster_count(struct qcow2_checker *c, uint64_t cluster)
     return r;
 }
 
+int qcow2_reference_add(struct qcow2_checker *c, uint64_t cluster)
+{
+    return qcow2_cluster_count(c, cluster, 0) ? 0 : cluster_count(c, cluster);
+}
+
 int qcow2_range_count(struct qcow2_checker *c, uint64_t offset, uint64_t bytes)
 {
     unsigned bits = c->state->header.cluster_bits;
@@ -101,9 +147,7 @@ int qcow2_range_count(struct qcow2_checker *c, uint64_t offset, uint64_t bytes)
     if (last >= c->clusters)
         c->clusters = last + 1;
     for (uint64_t cluster = offset >> bits; cluster <= last; cluster++) {
-        if (qcow2_cluster_count(c, cluster, 0))
-            continue;
-        int r = cluster_count(c, cluster);
+        int r = qcow2_reference_add(c, cluster);
         if (r < 0) {
             c->result->check_errors++;
             return r;

@@ -11,6 +11,7 @@ enum { CODED_SECTOR_BYTES = 512 };
 /* An entry of an L2 table. */
 struct entry {
     unsigned index;
+    uint64_t off; /* of the entry, in the file */
     uint64_t value;
     uint64_t bitmap; /* of subclusters; 0 without */
 };
@@ -59,16 +60,48 @@ static int coded_check(struct qcow2_checker *c, const struct entry *entry,
     return qcow2_range_count(c, offset, sectors * CODED_SECTOR_BYTES - offset % CODED_SECTOR_BYTES);
 }
 
-static void placed_wrong(struct qcow2_checker *c, const struct entry *entry, uint64_t offset)
+/* Let the cluster read as zeroes, without a place. Returns 1, or 0 where that cannot be written, or
+ * a negative errno where it must not be. */
+static int entry_zero(struct qcow2_checker *c, const struct entry *entry)
+{
+    bool extended = c->state->header.incompatible & QCOW2_EXTENDED_L2;
+    uint64_t bitmap = (entry->bitmap | entry->bitmap << 32) & ~BITMAP_ALLOCATED;
+
+    int r =
+        qcow2_write_check(c, entry->off, c->state->l2_entry_bytes, c->active ? QCOW2_IGNORE_L2 : 0);
+    if (r < 0) {
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_OVERLAP_ENTRY);
+        c->result->check_errors++;
+        return r;
+    }
+    r = qcow2_entry_set(c, entry->off, extended ? 0 : QCOW2_ZERO);
+    if (r == 0 && extended)
+        r = qcow2_entry_set(c, entry->off + QCOW2_ENTRY_BYTES, bitmap);
+    if (r < 0) {
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_WRITE_ENTRY, FMT_NUM(-r));
+        c->result->check_errors++;
+        return 0;
+    }
+    c->result->corruptions--;
+    c->result->corruptions_fixed++;
+    return 1;
+}
+
+/* A place between clusters. Returns 1 where that is mended, and the cluster has none any more, 0,
+ * or a negative errno. */
+static int placed_wrong(struct qcow2_checker *c, const struct entry *entry, uint64_t offset)
 {
     bool extended = c->state->header.incompatible & QCOW2_EXTENDED_L2;
     bool data = extended ? entry->bitmap & BITMAP_ALLOCATED : !(entry->value & QCOW2_ZERO);
 
     c->result->corruptions++;
-    if (data)
+    if (data) {
         qcow2_finding(c, FMT_ERR_QCOW2_CHECK_DATA_UNALIGNED, FMT_NUM(offset));
-    else
-        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_ZERO_UNALIGNED, FMT_TXT("ERROR"), FMT_NUM(offset));
+        return 0;
+    }
+    qcow2_finding(c, FMT_ERR_QCOW2_CHECK_ZERO_UNALIGNED, FMT_TXT(qcow2_verb(c, FMT_FIX_ERRORS)),
+                  FMT_NUM(offset));
+    return c->fix & FMT_FIX_ERRORS ? entry_zero(c, entry) : 0;
 }
 
 /* A cluster that has its place in the file. */
@@ -80,8 +113,9 @@ static int placed_check(struct qcow2_checker *c, const struct entry *entry,
 
     if (entry->bitmap >> 32 & entry->bitmap)
         wrong(c, FMT_ERR_QCOW2_CHECK_BITMAP, offset);
-    if (offset % bytes != 0)
-        placed_wrong(c, entry, offset);
+    int r = offset % bytes != 0 ? placed_wrong(c, entry, offset) : 0;
+    if (r != 0)
+        return r < 0 ? r : 0;
     placement->allocated++;
     if (placement->next_off && placement->next_off != offset)
         placement->fragmented++;
@@ -90,7 +124,7 @@ static int placed_check(struct qcow2_checker *c, const struct entry *entry,
         c->copied_doubtful |= !copied;
         return 0;
     }
-    int r = qcow2_range_count(c, offset, bytes);
+    r = qcow2_range_count(c, offset, bytes);
     if (r == 0 && c->active)
         qcow2_copied_note(c, offset, copied);
     return r;
@@ -136,7 +170,7 @@ static inline bool plain_count(struct qcow2_checker *c, const struct entry *entr
     return true;
 }
 
-static int l2_check(struct qcow2_checker *c, const uint8_t *table)
+static int l2_check(struct qcow2_checker *c, uint64_t l2_off, const uint8_t *table)
 {
     unsigned entries = 1u << c->state->l2_bits, step = c->state->l2_entry_bytes;
     struct placement placement = {0};
@@ -146,7 +180,7 @@ static int l2_check(struct qcow2_checker *c, const uint8_t *table)
         return -FMT_EFBIG;
     c->entries_left -= entries;
     for (unsigned i = 0; r == 0 && i < entries; i++, table += step) {
-        struct entry entry = {.index = i, .value = be64_load(table)};
+        struct entry entry = {i, l2_off + (uint64_t)i * step, be64_load(table), 0};
         if (step > QCOW2_ENTRY_BYTES)
             entry.bitmap = be64_load(table + QCOW2_ENTRY_BYTES);
         if ((entry.value | entry.bitmap) != 0 && !plain_count(c, &entry, &placement))
@@ -180,7 +214,7 @@ static int l1_entry_check(struct qcow2_checker *c, uint32_t index, uint64_t l1_e
         c->result->check_errors++;
         return table->status;
     }
-    return table->bytes ? l2_check(c, table->bytes) : 0;
+    return table->bytes ? l2_check(c, l2_off, table->bytes) : 0;
 }
 
 int qcow2_l1_check(struct qcow2_checker *c, uint64_t l1_off, uint32_t entries, bool active)

@@ -27,6 +27,7 @@ void qcow2_tables_read(struct qcow2_checker *c, struct qcow2_table *tables, unsi
     size_t bytes = (size_t)c->state->cluster_bytes, used = 0;
     uint8_t read_of[QCOW2_CHECK_READS];
     unsigned reads = 0;
+    int r = c->fix ? fmt_cache_flush(&c->state->tables) : 0; /* what was mended is read, too */
 
     for (unsigned i = 0; i < count; i++) {
         struct fmt_read *last = reads ? &c->read[reads - 1] : NULL;
@@ -44,7 +45,7 @@ void qcow2_tables_read(struct qcow2_checker *c, struct qcow2_table *tables, unsi
     io_read_many(c->image->env, c->image->device, c->read, reads);
     for (unsigned i = 0; i < count; i++) {
         if (tables[i].bytes)
-            tables[i].status = c->read[read_of[i]].status;
+            tables[i].status = r < 0 ? r : c->read[read_of[i]].status;
     }
 }
 

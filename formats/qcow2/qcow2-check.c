@@ -177,6 +177,61 @@ static int checker_init(struct qcow2_checker *c)
     return r < 0 ? r : qcow2_counts_init(c);
 }
 
+/* Count what is there once more, against refcounts that were just made. */
+static int rebuilt_check(struct qcow2_checker *c, const struct fmt_check *before)
+{
+    struct fmt_check *result = c->result, saved;
+    unsigned fix = c->fix;
+
+    result->corruptions = 0;
+    result->leaks = 0;
+    c->rebuild = false;
+    c->entries_left = QCOW2_CHECK_ENTRIES_MAX;
+    qcow2_counts_clear(c);
+    int r = io_sector_bytes(c->image->env, c->image->device, &c->file_bytes);
+    if (r < 0)
+        return r;
+    c->fix = 0; /* nothing but the old refcounts, which are leaked now, is mended */
+    r = references_count(c);
+    c->fix = fix;
+    if (r < 0)
+        return r;
+    saved = *result;
+    qcow2_counts_compare(c, FMT_FIX_LEAKS);
+    if (c->rebuild)
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_REBUILD_BROKEN);
+    uint64_t fresh_leaks = result->leaks - saved.leaks;
+    *result = saved;
+    if (result->corruptions < before->corruptions)
+        result->corruptions_fixed += before->corruptions - result->corruptions;
+    if (result->leaks < before->leaks)
+        result->leaks_fixed += before->leaks - result->leaks;
+    result->leaks += fresh_leaks;
+    return 0;
+}
+
+/* Mend refcounts, where that is asked for. @counted: the result before they were compared. */
+static int refcounts_fix(struct qcow2_checker *c, const struct fmt_check *counted)
+{
+    struct fmt_check before = *c->result;
+
+    if (c->rebuild && c->fix & FMT_FIX_ERRORS) {
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_REBUILD);
+        int r = qcow2_refcounts_rebuild(c);
+        return r < 0 ? r : rebuilt_check(c, &before);
+    }
+    if (c->rebuild) {
+        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_REBUILD_NEEDED);
+        c->result->check_errors++;
+        return -FMT_EIO;
+    }
+    if (before.leaks || before.corruptions) {
+        *c->result = *counted;
+        qcow2_counts_compare(c, c->fix);
+    }
+    return 0;
+}
+
 static int refcounts_check(struct qcow2_checker *c)
 {
     int r = checker_init(c);
@@ -187,8 +242,11 @@ static int refcounts_check(struct qcow2_checker *c)
     r = references_count(c);
     if (r < 0)
         return r;
-    qcow2_counts_compare(c);
-    if (c->copied_doubtful)
+    struct fmt_check counted = *c->result;
+    qcow2_counts_compare(c, 0);
+    if (c->fix)
+        r = refcounts_fix(c, &counted);
+    if (r == 0 && (c->copied_doubtful || c->fix))
         r = qcow2_copied_check(c);
     if (r < 0)
         return r;
@@ -197,15 +255,34 @@ static int refcounts_check(struct qcow2_checker *c)
     return 0;
 }
 
+/* What a part of the check has counted, into the whole. */
+static void result_add(struct fmt_check *to, const struct fmt_check *part)
+{
+    to->corruptions += part->corruptions;
+    to->leaks += part->leaks;
+    to->check_errors += part->check_errors;
+    to->corruptions_fixed += part->corruptions_fixed;
+    to->leaks_fixed += part->leaks_fixed;
+}
+
 int qcow2_check(struct fmt_image *image, struct fmt_check *check, unsigned fix)
 {
     struct qcow2_checker *c = fmt_alloc(image->env, sizeof(*c));
+    struct fmt_check snapshots = {.finding = check->finding, .finding_ctx = check->finding_ctx};
 
-    if (fix)
-        return -FMT_ENOTSUP;
+    if (((struct qcow2_state *)image->state)->unusable)
+        return -FMT_ENOMEDIUM;
     if (!c)
         return -FMT_ENOMEM;
-    *c = (struct qcow2_checker){.image = image, .state = image->state, .result = check};
+    *c = (struct qcow2_checker){
+        .image = image, .state = image->state, .result = &snapshots, .fix = fix};
     int r = snapshots_check(c);
-    return r < 0 ? r : refcounts_check(c);
+    c->result = check;
+    if (r == 0)
+        r = refcounts_check(c);
+    result_add(check, &snapshots);
+    if (r == 0 && fix && !check->check_errors && !check->corruptions)
+        return qcow2_marks_clear(c);
+    int flushed = fix ? fmt_cache_flush(&c->state->tables) : 0;
+    return r < 0 ? r : flushed;
 }

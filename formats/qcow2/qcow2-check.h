@@ -52,7 +52,14 @@ struct qcow2_checker {
     uint64_t plain_mask; /* bits of L2 entries of plain data clusters */
     uint64_t entries_left;
     struct qcow2_counts counts;
-    bool active; /* the tables gone through are the disk's, not a snapshot's */
+    unsigned fix;          /* FMT_FIX_*: what is to be mended */
+    unsigned fixing;       /* what the comparison that is under way mends */
+    uint64_t writable_off; /* the cluster that was found to be so last; 0: none */
+    unsigned writable_ignore;
+    uint64_t freed_off,
+        freed_bytes; /* clusters that are free now, their space not yet given back */
+    bool rebuild;    /* the refcounts cannot be mended, only made anew */
+    bool active;     /* the tables gone through are the disk's, not a snapshot's */
     bool copied_doubtful;
     struct fmt_read read[QCOW2_CHECK_READS];
     uint8_t *buffer;
@@ -61,17 +68,29 @@ struct qcow2_checker {
 #define qcow2_finding(c, code, ...)                                                                \
     (c)->result->finding((c)->result->finding_ctx, (code), FMT_ARGS(__VA_ARGS__))
 
-/* Count what is wrong, and report it. Repairs are not made: see fmt_check. Returns 0 or a negative
- * errno where the check came to no end. */
+/* What a finding that can be mended begins with. */
+static inline const char *qcow2_verb(const struct qcow2_checker *c, unsigned fix)
+{
+    return c->fix & fix ? "Repairing" : "ERROR";
+}
+
+/* Count what is wrong, report it, and mend what is asked for with @fix (FMT_FIX_*). Returns 0 or a
+ * negative errno where the check came to no end. */
 int qcow2_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 
 /* ---- qcow2-check-count.c ---- */
 
 /* Take memory for counting the references to c->clusters clusters. */
 int qcow2_counts_init(struct qcow2_checker *c);
+/* Forget all references. */
+void qcow2_counts_clear(struct qcow2_checker *c);
+/* Make c->clusters, and what can be counted, at least @clusters. Returns 0 or a negative errno. */
+int qcow2_counts_grow(struct qcow2_checker *c, uint64_t clusters);
 /* One more reference to each cluster that [offset, offset + bytes) touches; findings where that
  * cannot be. Returns 0 or -FMT_ENOMEM. */
 int qcow2_range_count(struct qcow2_checker *c, uint64_t offset, uint64_t bytes);
+/* One more reference to a cluster of those that are counted. Returns 0 or -FMT_ENOMEM. */
+int qcow2_reference_add(struct qcow2_checker *c, uint64_t cluster);
 /* How many references there are. */
 uint64_t qcow2_references(const struct qcow2_checker *c, uint64_t cluster);
 /* An active entry with or without COPIED leads to @offset. */
@@ -125,9 +144,39 @@ int qcow2_copied_check(struct qcow2_checker *c);
 
 /* Count the refcount blocks. */
 int qcow2_blocks_check(struct qcow2_checker *c);
-/* Compare the refcounts of all clusters with the references that were counted. */
-void qcow2_counts_compare(struct qcow2_checker *c);
+/* Compare the refcounts of all clusters with the references that were counted, and make them what
+ * they should be where @fix (FMT_FIX_*) says so. */
+void qcow2_counts_compare(struct qcow2_checker *c, unsigned fix);
 /* The block at @index of the refcount table cannot be one: said once. */
 void qcow2_block_unaligned(struct qcow2_checker *c, uint64_t index, uint64_t offset);
+
+/* ---- qcow2-check-overlap.c ---- */
+
+#define QCOW2_IGNORE_L1 1u
+#define QCOW2_IGNORE_L2 2u
+#define QCOW2_IGNORE_BLOCKS 4u
+
+/* Whether [off, off + bytes) may be written: 0, or -FMT_EIO where other metadata lies there than
+ * @ignore says, which marks the image as corrupt. */
+int qcow2_write_check(struct qcow2_checker *c, uint64_t off, uint64_t bytes, unsigned ignore);
+
+/* ---- qcow2-check-fix.c ---- */
+
+/* Say what makes no sense, and that the image is marked as corrupt now; only once. */
+void qcow2_corruption_mark(struct qcow2_checker *c, enum fmt_error_code code,
+                           const struct fmt_error_arg *args, unsigned count);
+
+/* Change the refcount of a cluster, whose block is there. */
+int qcow2_refcount_set(struct qcow2_checker *c, uint64_t cluster, uint64_t count);
+/* Change the entry of an L1 or L2 table at @entry_off. */
+int qcow2_entry_set(struct qcow2_checker *c, uint64_t entry_off, uint64_t entry);
+/* The image is whole: take away the marks that say something else. */
+int qcow2_marks_clear(struct qcow2_checker *c);
+
+/* ---- qcow2-check-rebuild.c ---- */
+
+/* Make a new refcount table and new blocks of the references that were counted; their clusters are
+ * counted, too. Returns 0 or a negative errno, told. */
+int qcow2_refcounts_rebuild(struct qcow2_checker *c);
 
 #endif

@@ -164,6 +164,7 @@ struct qcow2_state {
     struct qcow2_decoded *decoded; /* qcow2-read.c; made when first needed */
     bool prealloc_known, preallocated;
     bool corruption_told;    /* an entry that makes no sense was found */
+    bool unusable;           /* such that the image was marked as corrupt, and is left alone */
     struct fmt_cache tables; /* all metadata that is read or changed entry by entry */
     struct qcow2_refcounts refcounts;
     enum qcow2_order order;

@@ -194,6 +194,79 @@ static void test_many_references(void **state)
     fake_world_free(world);
 }
 
+/* Damage, what repairing it mends, and what is wrong afterwards. */
+struct repair {
+    struct damage damage; /* findings and counts of the second look */
+    unsigned fix;
+    unsigned corruptions_fixed, leaks_fixed;
+};
+
+static void repair_check(const struct repair *row)
+{
+    const struct damage *damage = &row->damage;
+    struct fake_world *world = fake_world_new();
+    struct fmt_check check;
+    uint32_t device;
+
+    assert_int_equal(driver_create(world, "qcow2", DISK_BYTES, metadata, NULL, &device), 0);
+    uint8_t *at = table_at(world, device, damage->table) + damage->at;
+    for (unsigned i = 0; i < damage->bytes; i++)
+        at[i] = (uint8_t)(damage->value >> 8 * (damage->bytes - 1 - i));
+    struct fmt_image *image =
+        driver_open(world, "qcow2", device, FMT_OPEN_CHECK | FMT_OPEN_WRITABLE);
+    driver_check(world, image, &check, row->fix);
+    assert_int_equal(check.corruptions_fixed, row->corruptions_fixed);
+    assert_int_equal(check.leaks_fixed, row->leaks_fixed);
+    assert_string_equal(driver_check(world, image, &check, 0), damage->findings);
+    image = driver_open(world, "qcow2", device, FMT_OPEN_CHECK);
+    assert_string_equal(driver_check(world, image, &check, 0), damage->findings);
+    assert_int_equal(check.corruptions, damage->corruptions);
+    assert_int_equal(check.leaks, damage->leaks);
+    assert_false(image->facts.dirty);
+    fake_world_free(world);
+}
+
+static void test_repair(void **state)
+{
+    enum { ALL = FMT_FIX_LEAKS | FMT_FIX_ERRORS };
+    static const struct repair rows[] = {
+        {{HEADER, 79, 1, QCOW2_DIRTY, "", 0, 0},             FMT_FIX_LEAKS, 0,   0},
+        {{L2, 0, 8, 0, "", 0, 0},                            FMT_FIX_LEAKS, 0,   1},
+        {{BLOCK, 0, 2, 2, "", 0, 0},                         FMT_FIX_LEAKS, 0,   1},
+        {{L2, 0, 8, 0xa00, "", 0, 0},                        FMT_FIX_LEAKS, 1,   0},
+        {{L2, 8, 8, UINT64_C(0x8000000000000a00), "", 0, 0}, ALL,           3,   1},
+        {{BLOCK, 12, 2, 0, "", 0, 0},                        ALL,           1,   0},
+        {{REFCOUNT_TABLE, 0, 8, 1, "", 0, 0},                ALL,           134, 0},
+        {{REFCOUNT_TABLE, 8, 8, 512, "", 0, 0},              ALL,           2,   0},
+        {{REFCOUNT_TABLE, 8, 8, 256 * 512, "", 0, 0},        ALL,           2,   0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        repair_check(&rows[i]);
+}
+
+/* Repairs with the n-th request failing, for all n: errors, no crash. */
+static void test_failing_repair(void **state)
+{
+    struct highest highest = {0};
+    bool failed = true;
+
+    (void)state;
+    for (unsigned n = 1; failed; n++) {
+        struct fake_world *world = fake_world_new();
+        struct fmt_check check = {.finding = finding_highest, .finding_ctx = &highest};
+        uint32_t device;
+        assert_int_equal(driver_create(world, "qcow2", DISK_BYTES, metadata, NULL, &device), 0);
+        be16_store(table_at(world, device, BLOCK) + 12, 0);
+        struct fmt_image *image =
+            driver_open(world, "qcow2", device, FMT_OPEN_CHECK | FMT_OPEN_WRITABLE);
+        world->fail_at = world->requests + n;
+        fmt_image_check(image, &check, FMT_FIX_LEAKS | FMT_FIX_ERRORS);
+        failed = world->requests >= world->fail_at;
+        fake_world_free(world);
+    }
+}
+
 /* The n-th request fails, for all n: an error each time, then none. */
 static void test_failing_io(void **state)
 {
@@ -220,9 +293,10 @@ static void test_failing_io(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_damage),     cmocka_unit_test(test_subclusters),
-        cmocka_unit_test(test_widths),     cmocka_unit_test(test_many_references),
-        cmocka_unit_test(test_failing_io),
+        cmocka_unit_test(test_damage),         cmocka_unit_test(test_subclusters),
+        cmocka_unit_test(test_widths),         cmocka_unit_test(test_many_references),
+        cmocka_unit_test(test_failing_io),     cmocka_unit_test(test_repair),
+        cmocka_unit_test(test_failing_repair),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
