@@ -127,9 +127,19 @@ static bool target_open(CopyTarget *target, Session *session, uint32_t *device,
     if (!description)
         return false;
     *device = session_description_device(description);
+    target->device = *device;
     target->opened = true;
     tree_put_members(reply, description);
     return true;
+}
+
+/* Does the target name one of its own files, to write there? */
+static bool is_part(const CopyTarget *target, const struct tree *reference)
+{
+    size_t root = tree_root(reference);
+
+    return target->opened && tree_get_bool(reference, root, "writable", false) &&
+           tree_get_u64(reference, root, "device", UINT32_MAX) == target->device;
 }
 
 bool copy_reference(CopyTarget *target, Session *session, const struct tree *reference,
@@ -141,7 +151,8 @@ bool copy_reference(CopyTarget *target, Session *session, const struct tree *ref
     g_autofree char *name = tree_dup_text(reference, root, "name");
 
     if (kind != REFERENCE_TARGET)
-        return session_backing_open(session, reference, device, reply, status, error);
+        return (is_part(target, reference) ? session_part_open : session_backing_open)(
+            session, reference, device, reply, status, error);
     *status = -EINVAL;
     if (!name)
         return failure_set(error, "The new image has no name");

@@ -29,9 +29,10 @@ typedef struct CopyTarget {
     bool is_new;
     bool image_opts; /* the name is a list of options */
     bool no_flush, direct;
-    Value *node;   /* what is opened to be written (lib/node.h) */
-    GError *fault; /* why there is none, of a new image: told when it is opened */
-    bool opened;   /* it is being written */
+    Value *node;     /* what is opened to be written (lib/node.h) */
+    GError *fault;   /* why there is none, of a new image: told when it is opened */
+    bool opened;     /* it is being written */
+    uint32_t device; /* its file then */
 } CopyTarget;
 
 /* Understand the name of what is opened to be written, once it is known how it is made. */

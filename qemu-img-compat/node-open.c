@@ -314,13 +314,13 @@ static Value *path_node_new(const char *path, const char *format)
 }
 
 /* A file that a descriptor lists: beside it if its name is relative. Its format is not probed. */
-static bool extent_open(Session *session, const struct tree *reference, uint32_t *device,
+static bool extent_open(const NodeOpen *run, const struct tree *reference, uint32_t *device,
                         struct tree_writer *reply, GError **error)
 {
     size_t root = tree_root(reference);
     uint32_t number = (uint32_t)tree_get_u64(reference, root, "device", UINT32_MAX);
     bool is_plain_data = tree_get_bool(reference, root, "plain", false);
-    const FileNode *beside = session_file_node(session, number);
+    const FileNode *beside = session_file_node(run->session, number);
     g_autofree char *name = tree_dup_text(reference, root, "name");
 
     if (!beside || !name)
@@ -332,7 +332,7 @@ static bool extent_open(Session *session, const struct tree *reference, uint32_t
                            beside->filename, beside->driver);
     g_autofree char *full = name_combine(beside->filename, name);
     g_autoptr(Value) node = path_node_new(full, is_plain_data ? "raw" : "vmdk");
-    g_autoptr(Value) description = session_node_open(session, node, false, error);
+    g_autoptr(Value) description = node_describe(run, node, error);
     if (!description)
         return false;
     *device = session_description_device(description);
@@ -361,15 +361,28 @@ static bool backing_open(const NodeOpen *run, const struct tree *reference, uint
     return true;
 }
 
+/* Whatever an image names. */
+static bool reference_open(const NodeOpen *run, const struct tree *reference, uint32_t *device,
+                           struct tree_writer *reply, int *status, GError **error)
+{
+    *status = -EINVAL;
+    if (tree_get_u64(reference, tree_root(reference), "kind", 0) == REFERENCE_EXTENT)
+        return extent_open(run, reference, device, reply, error);
+    return backing_open(run, reference, device, reply, error);
+}
+
 bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
                           struct tree_writer *reply, int *status, GError **error)
 {
     const NodeOpen run = {.session = session};
+    return reference_open(&run, reference, device, reply, status, error);
+}
 
-    *status = -EINVAL;
-    if (tree_get_u64(reference, tree_root(reference), "kind", 0) == REFERENCE_EXTENT)
-        return extent_open(session, reference, device, reply, error);
-    return backing_open(&run, reference, device, reply, error);
+bool session_part_open(Session *session, const struct tree *reference, uint32_t *device,
+                       struct tree_writer *reply, int *status, GError **error)
+{
+    const NodeOpen run = {.session = session, .writable = true};
+    return reference_open(&run, reference, device, reply, status, error);
 }
 
 bool session_named_backing_open(Session *session, const struct tree *reference, uint32_t *device,

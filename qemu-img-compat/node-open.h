@@ -24,6 +24,9 @@ uint32_t session_description_device(const Value *description);
  */
 bool session_backing_open(Session *session, const struct tree *reference, uint32_t *device,
                           struct tree_writer *reply, int *status, GError **error);
+/* The same for a further file of an image that is being written: its data goes there. */
+bool session_part_open(Session *session, const struct tree *reference, uint32_t *device,
+                       struct tree_writer *reply, int *status, GError **error);
 /* The same for a backing file that the command line names: no policy forbids it. */
 bool session_named_backing_open(Session *session, const struct tree *reference, uint32_t *device,
                                 struct tree_writer *reply, int *status, GError **error);

@@ -26,8 +26,14 @@ def vpc_places(file, size):
 
 
 def vhdx_places(file, _size):
-    """Both headers from checksum to ids, and the disk's id in the metadata."""
+    """Both headers from checksum to ids, the log of an image that does not need it any more, and
+    the disk's id in the metadata."""
     places = [(0x10000 + 4, 44), (0x20000 + 4, 44)]
+    for start in (0x10000, 0x20000):
+        file.seek(start + 48)
+        log_id, length, offset = unpack("<16s4xIQ", file)
+        if log_id == bytes(16):
+            places.append((offset, length))
     file.seek(0x30000 + 16)
     for _ in range(2):
         guid, offset = unpack("<16sQ8x", file)

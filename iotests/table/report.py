@@ -43,7 +43,7 @@ def file_differences(expected, got, limit):
 def property_difference(name, key, before, after, limit):
     if before == after or key == "blocks" and equal_space(before, after):
         return []
-    if key == "judged":
+    if key in ("judged", "disk"):
         return text_difference(f"file {name}: the reference's info and check", before, after, limit)
     return [f"  file {name}: {key} {short(before)}, here {short(after)}"]
 

@@ -184,6 +184,19 @@ class Judge:
             text = re.sub(rf'"{key}": ("[^"]*"|\d+)', f'"{key}": ...', text)
         return text
 
+    def disk(self, name):
+        """A hash of the disk in the image, and how check ends."""
+        raw = os.path.join(self.folder, ".disk")
+        check = run_command(self.contender, ["check", "-q", name], {}, self.folder)
+        done = run_command(self.contender, ["convert", "-O", "raw", name, ".disk"], {}, self.folder)
+        try:
+            return f"{state.content_hash(raw, [])} [{check['status']}] {done['err']}"
+        except FileNotFoundError:
+            return done["err"]
+        finally:
+            if os.path.exists(raw):
+                os.remove(raw)
+
 
 # Options whose effect depends on the file system.
 FILE_SYSTEM = re.compile("nocow|extent_size_hint|preallocation")

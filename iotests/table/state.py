@@ -22,6 +22,8 @@ class Rules:
     any-blocks               as bytes, but the space taken on the disk is not compared
     mask FILE:OFFSET+LENGTH  these bytes of FILE are not compared (ids, times)
     accepts FILE             what the reference's info and check say of FILE is compared instead
+    disk FILE                what the reference reads from FILE is compared instead, and how its
+                             check of it ends
     ignore KEY               values of KEY in what info says of accepted files (ids, times)
     ids                      random ids and times of VDI, VHD and VHDX images
     content-ids              CID=... of VMDK descriptors, which is random and of no fixed length
@@ -32,6 +34,7 @@ class Rules:
         self.names_only = self.any_blocks = False
         self.masks = {}
         self.accepts = []
+        self.disks = []
         self.ignored_keys = []
         self.content_ids = self.ids = False
         self.io = []
@@ -47,6 +50,8 @@ class Rules:
                 self.masks.setdefault(name, []).append((int(offset, 0), int(length, 0)))
             elif word == "accepts":
                 self.accepts.append(next(words))
+            elif word == "disk":
+                self.disks.append(next(words))
             elif word == "ignore":
                 self.ignored_keys.append(next(words))
             elif word == "ids":
@@ -106,7 +111,9 @@ def content_id_hidden(head):
         return head, 0
     short = 8 - len(found[1])
     rest = head[found.end(1):]
-    if head.startswith(b"KDMV"):
+    if not head.startswith(b"KDMV"):
+        rest = rest.partition(b"\0")[0]  # behind it, what a longer ID has left
+    else:
         inside = DESCRIPTOR_END - found.end(1)
         rest = rest[:inside - short] + rest[inside:]
     return head[:found.start(1)] + bytes(8) + rest, short
@@ -133,12 +140,18 @@ def entry(full, short, rules, judge):
         return {"type": stat.S_IFMT(info.st_mode), "mode": mode}
     if short in rules.accepts:
         return {"mode": mode, "judged": judge(short, rules.ignored_keys)}
+    if short in rules.disks:
+        return {"mode": mode, "disk": judge.disk(short)}
     size = info.st_size
     if rules.content_ids:
         with open(full, "rb") as file:
-            head, missing = content_id_hidden(file.read(HEAD))
+            original = file.read(HEAD)
+        head, missing = content_id_hidden(original)
         inside = head.startswith(b"KDMV") and size >= DESCRIPTOR_END
-        size += 0 if inside else missing
+        if head != original and not original.startswith(b"KDMV"):
+            size = len(head)
+        else:
+            size += 0 if inside else missing
         rules.masks[short] = [(0, HEAD)]
         mode += " " + hashlib.sha256(head).hexdigest()
     if rules.ids:
