@@ -37,18 +37,22 @@ struct worker {
     struct fmt_compressor compressor;
 };
 
-/* What was being written, and is not any more: tell what has failed. */
+/* What was being written, and is not any more: tell what has failed, the first of the disk's. */
 static void writes_check(struct worker *w)
 {
+    const struct write *first = NULL;
+
     for (unsigned i = 0; i < 2; i++) {
         struct chunk *chunk = w->chunk[i];
         for (unsigned n = 0; n < chunk->writes; n++) {
-            if (chunk->write[n].status < 0)
-                copy_fail(w->copy, COPY_STAGE_WRITE, chunk->write[n].piece_off,
-                          chunk->write[n].status);
+            const struct write *write = &chunk->write[n];
+            if (write->status < 0 && (!first || write->piece_off < first->piece_off))
+                first = write;
         }
         chunk->writes = 0;
     }
+    if (first)
+        copy_fail(w->copy, COPY_STAGE_WRITE, first->piece_off, first->status);
 }
 
 /* ---- reading ---- */
@@ -294,27 +298,42 @@ static bool target_take(struct worker *w, const struct chunk *chunk)
     return true;
 }
 
+/* Give all pieces their places. Returns how many have one; *status tells why no more. */
+static unsigned pieces_place(struct worker *w, struct chunk *chunk, int *status)
+{
+    unsigned i = 0;
+
+    *status = 0;
+    for (; i < chunk->pieces && !w->copy->failed; i++) {
+        *status = piece_place(w, chunk, &chunk->piece[i], chunk->data[i]);
+        if (*status < 0)
+            break;
+    }
+    return i;
+}
+
 static void chunk_place(struct worker *w, struct chunk *chunk)
 {
     struct copy *copy = w->copy;
+    int status;
 
     if (!target_take(w, chunk))
         return;
-    for (unsigned i = 0; i < chunk->pieces && !copy->failed; i++) {
-        const struct copy_piece *piece = &chunk->piece[i];
-        int r = piece_place(w, chunk, piece, chunk->data[i]);
-        if (r < 0)
-            copy_fail(copy, COPY_STAGE_WRITE, piece->offset, r);
-    }
+    unsigned placed = pieces_place(w, chunk, &status);
     team_unlock(&copy->target_lock);
-    __atomic_store_n(&copy->turn, chunk->sequence + 1, __ATOMIC_RELEASE);
+    if (status == 0)
+        __atomic_store_n(&copy->turn, chunk->sequence + 1, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < chunk->writes && !copy->failed; i++)
         write_begin(w, &chunk->write[i]);
-    if (chunk->read_status == 0)
+    if (status == 0 && chunk->read_status == 0)
         return;
+    /* What comes before the failure is written, and may fail first. */
     ring_flush(w->g);
     writes_check(w);
-    copy_fail(copy, COPY_STAGE_READ, chunk->read_off, chunk->read_status);
+    if (status < 0)
+        copy_fail(copy, COPY_STAGE_WRITE, chunk->piece[placed].offset, status);
+    else
+        copy_fail(copy, COPY_STAGE_READ, chunk->read_off, chunk->read_status);
 }
 
 void copy_work(struct guest *g, struct copy *copy)

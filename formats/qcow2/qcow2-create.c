@@ -384,5 +384,10 @@ int qcow2_create(struct fmt_env *env, const struct fmt_create *create)
         r = image_begin(&plan);
     if (r == 0)
         r = image_resize(&plan);
-    return r < 0 ? r : image_finish(&plan);
+    if (r == 0)
+        r = image_finish(&plan);
+    /* Whoever opens the image now opens its data file, too. */
+    if (r == 0 && plan.state.has_data_file)
+        r = env->io->close(env->io_ctx, plan.state.data_device);
+    return r;
 }
