@@ -32,11 +32,12 @@ static int allocated_count(void *ctx, uint64_t cluster_bytes, uint64_t *bytes)
 static int source_open(struct guest *g, struct fmt_image **image)
 {
     size_t root = tree_root(&g->job);
+    struct tree_item source;
 
     *image = NULL;
-    if (!tree_find(&g->job, root, "image", &(struct tree_item){0}))
+    if (!tree_find(&g->job, root, "source", &source) || source.type != TREE_DICT)
         return 0;
-    int r = guest_source_open(g, root, image);
+    int r = guest_source_open(g, source.inside, image);
     return r < 0 ? r : guest_snapshot_load(g, root, *image);
 }
 

@@ -119,15 +119,6 @@ static void convert_progress(void *ctx, uint64_t done, uint64_t total)
     copy_progress_set(&run->progress, done, total);
 }
 
-static void snapshot_put(const CommandLine *line, Value *job)
-{
-    if (line->snapshot_id)
-        value_dict_put_string(job, "snapshot-id", line->snapshot_id);
-    if (line->snapshot_name)
-        value_dict_put_string(job, line->snapshot_is_plain ? "snapshot" : "snapshot-name",
-                              line->snapshot_name);
-}
-
 static Value *job_new(const ConvertRun *run, Value *sources)
 {
     const CommandLine *line = run->line;
@@ -154,7 +145,7 @@ static Value *job_new(const ConvertRun *run, Value *sources)
     value_dict_put_bool(job, "bitmaps", command_line_has(line, COMMAND_OPTION_BITMAPS));
     if (secrets)
         value_dict_put(job, "secrets", secrets);
-    snapshot_put(line, job);
+    copy_snapshot_describe(line, job);
     return job;
 }
 

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 
 #include "command.h"
+#include "copy-files.h"
 #include "lib/drivers.h"
-#include "lib/node.h"
 #include "lib/option-tables.h"
 #include "lib/opts.h"
 #include "node-open.h"
@@ -99,15 +99,6 @@ static bool measure_reference(void *ctx, Session *session, const struct tree *re
     return session_backing_open(session, reference, device, reply, status, error);
 }
 
-static void snapshot_put(const CommandLine *line, Value *job)
-{
-    if (line->snapshot_id)
-        value_dict_put_string(job, "snapshot-id", line->snapshot_id);
-    if (line->snapshot_name)
-        value_dict_put_string(job, line->snapshot_is_plain ? "snapshot" : "snapshot-name",
-                              line->snapshot_name);
-}
-
 static Value *job_new(const MeasureRun *run)
 {
     const CommandLine *line = run->line;
@@ -124,13 +115,14 @@ static Value *job_new(const MeasureRun *run)
     }
     if (secrets)
         value_dict_put(job, "secrets", secrets);
-    snapshot_put(line, job);
+    copy_snapshot_describe(line, job);
     return job;
 }
 
-static bool measure_run(MeasureRun *run, const char *name, const Value *node, GError **error)
+static bool measure_run(MeasureRun *run, GError **error)
 {
     const CommandLine *line = run->line;
+    const char *name = command_line_operand(line, 0);
     const SessionOptions options = {.memory_bytes = MEASURE_MEMORY_BYTES,
                                     .vcpus = 1,
                                     .force_share = command_line_has(line, 'U'),
@@ -143,15 +135,10 @@ static bool measure_run(MeasureRun *run, const char *name, const Value *node, GE
     if (!session)
         return false;
     g_autoptr(Value) job = job_new(run);
-    if (node) {
-        Value *description = session_node_open(session, node, true, error);
-        if (!description) {
-            g_prefix_error(error, "Could not open '%s': ", name);
-            return false;
-        }
-        value_dict_put(job, "image", description);
-        value_dict_put_string(job, "name", name);
-    }
+    if (name)
+        value_dict_put(
+            job, "source",
+            copy_source_describe(line, name, command_line_text(line, 'f'), session, run->report));
     if (!session_run(session, job, &handlers, error))
         return false;
     return run->answered || failure_set(error, "The sandboxed image parser gave no answer");
@@ -160,22 +147,13 @@ static bool measure_run(MeasureRun *run, const char *name, const Value *node, GE
 void command_measure(const CommandLine *line, Report *report)
 {
     const char *format = command_line_text(line, 'O');
-    const char *name = command_line_operand(line, 0);
     MeasureRun run = {.line = line, .report = report, .format = format ? format : "raw"};
-    g_autoptr(Value) node = NULL;
     GError *error = NULL;
 
-    if (name) {
-        node =
-            node_from_argument(name, command_line_has(line, COMMAND_OPTION_IMAGE_OPTS),
-                               command_line_text(line, 'f'), command_line_has(line, 'U'), report);
-        if (!node)
-            return;
-    }
     opts_prepare(&run, &run.late);
-    if (run.late && !name)
+    if (run.late && !command_line_operand(line, 0))
         report_failure(report, g_steal_pointer(&run.late));
-    else if (!measure_run(&run, name, node, &error))
+    else if (!measure_run(&run, &error))
         report_failure(report, error);
     g_clear_error(&run.late);
     if (run.opts)

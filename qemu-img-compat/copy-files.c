@@ -75,6 +75,15 @@ Value *copy_source_describe(const CommandLine *line, const char *name, const cha
     return source;
 }
 
+void copy_snapshot_describe(const CommandLine *line, Value *job)
+{
+    if (line->snapshot_id)
+        value_dict_put_string(job, "snapshot-id", line->snapshot_id);
+    if (line->snapshot_name)
+        value_dict_put_string(job, line->snapshot_is_plain ? "snapshot" : "snapshot-name",
+                              line->snapshot_name);
+}
+
 /* Passphrases that creating was given are needed to open what was created. */
 static void secrets_add(const CreateTarget *create, Value *node)
 {

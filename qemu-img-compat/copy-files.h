@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * copy-files - the images that convert, dd and compare read, and the one that is written, between
- * the command line and the guest's requests.
+ * copy-files - the images that convert, dd, compare and measure read, and the one that is written,
+ * between the command line and the guest's requests.
  */
 #ifndef QIC_COPY_FILES_H
 #define QIC_COPY_FILES_H
@@ -15,6 +15,9 @@
  */
 Value *copy_source_describe(const CommandLine *line, const char *name, const char *format,
                             Session *session, Report *report);
+
+/* Tell the guest which internal snapshot of an image is to be read, if -l says one. */
+void copy_snapshot_describe(const CommandLine *line, Value *job);
 
 /* Guest memory of commands that move much data. */
 enum { COPY_MEMORY_BYTES = 256 << 20 };
