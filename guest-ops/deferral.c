@@ -199,7 +199,7 @@ bool deferral_settle(struct guest *g)
 }
 
 int deferral_run(struct guest *g, uint32_t device, int (*work)(struct guest *g, void *ctx),
-                 void *ctx)
+                 void *ctx, bool last)
 {
     struct guest_deferral *d = fmt_arena_buffer(&g->arena, sizeof(*d), 64);
     size_t mark = fmt_arena_mark(&g->arena);
@@ -212,6 +212,8 @@ int deferral_run(struct guest *g, uint32_t device, int (*work)(struct guest *g, 
     d->device = device;
     g->deferral = d;
     int r = work(g, ctx);
+    if (r == 0 && last && d->phase == RECORDING)
+        ring_finish(g);
     deferral_settle(g);
     if (d->phase == FAILED) {
         fmt_arena_release(&g->arena, mark);

@@ -40,6 +40,14 @@ void doorbell_ring(struct guest *g, uint32_t wait)
         port_out(ABI_PORT_DOORBELL, wait);
 }
 
+void doorbell_done(struct guest *g)
+{
+    if (g->doorbell_fd >= 0)
+        socket_ring(g, ABI_DOORBELL_DONE_UNLESS_BROKEN);
+    else
+        port_out(ABI_PORT_DONE, ABI_DONE_UNLESS_BROKEN);
+}
+
 _Noreturn void guest_done(struct guest *g)
 {
     for (;;) {

@@ -9,4 +9,7 @@
  * completed (0: at once). */
 void doorbell_ring(struct guest *g, uint32_t wait);
 
+/* This vCPU has finished, unless a chained request has failed: only then does it return. */
+void doorbell_done(struct guest *g);
+
 #endif

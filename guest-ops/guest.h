@@ -65,6 +65,8 @@ int ring_call(struct guest *g, const struct abi_request *request,
 void ring_post(struct guest *g, const struct abi_request *request, int *status);
 /* Wait for all that was posted. */
 void ring_flush(struct guest *g);
+/* Wait for all that was posted, which is chained, and be done: returns only if one has failed. */
+void ring_finish(struct guest *g);
 
 /* ---- io.c ---- */
 
@@ -85,10 +87,11 @@ void guest_window_take(struct guest *g, uint32_t device);
 /*
  * Do @work, which changes @device, without waiting for each change. It must depend on nothing but
  * what it is given and what it asks for, since it may be called twice; the arena is as it was
- * then. Returns what it returned; all that it did has been waited for.
+ * then. Returns what it returned; all that it did has been waited for. With @last, it may not
+ * return where nothing has failed: the vCPU is done.
  */
 int deferral_run(struct guest *g, uint32_t device, int (*work)(struct guest *g, void *ctx),
-                 void *ctx);
+                 void *ctx, bool last);
 /* Wait for all changes, and for each of the following. False: one has failed; the work is to
  * return, and whatever it says meanwhile means nothing. */
 bool deferral_settle(struct guest *g);

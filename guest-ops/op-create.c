@@ -149,7 +149,7 @@ int guest_create(struct guest *g, size_t position, uint64_t virtual_bytes, uint3
     if (r == 0)
         r = target_open(g, &job);
     if (r == 0)
-        r = deferral_run(g, job.create.device, image_create, &job);
+        r = deferral_run(g, job.create.device, image_create, &job, false);
     *device = job.create.device;
     return r;
 }
@@ -168,6 +168,6 @@ int op_create(struct guest *g)
     if (r == 0)
         r = target_open(g, &job);
     if (r == 0)
-        r = deferral_run(g, job.create.device, image_create, &job);
+        r = deferral_run(g, job.create.device, image_create, &job, true);
     return r;
 }

@@ -49,6 +49,13 @@ void ring_flush(struct guest *g)
         take(g);
 }
 
+void ring_finish(struct guest *g)
+{
+    doorbell_done(g);
+    for (; g->posted > 0; g->posted--)
+        take(g);
+}
+
 int ring_call(struct guest *g, const struct abi_request *request, struct abi_completion *completion)
 {
     struct abi_completion done = {0};

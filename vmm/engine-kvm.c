@@ -185,8 +185,7 @@ static bool port_serve(struct vmm_vcpu *vcpu)
     case ABI_PORT_DOORBELL:
         return ring_serve(vcpu, word);
     case ABI_PORT_DONE:
-        ring_serve(vcpu, 0);
-        return false;
+        return !ring_done(vcpu, word == ABI_DONE_UNLESS_BROKEN);
     case ABI_PORT_PANIC:
         vmm_end_set(vcpu->vmm, VMM_END_DIED, 0, "the guest gave up");
         return false;

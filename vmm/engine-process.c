@@ -231,15 +231,14 @@ static void process_run(struct vmm_vcpu *vcpu)
     uint32_t word;
 
     while (doorbell_wait(vcpu, &word)) {
-        if (word == ABI_DOORBELL_DONE) {
-            ring_serve(vcpu, 0);
+        bool maybe_done = word == ABI_DOORBELL_DONE_UNLESS_BROKEN;
+        if ((word == ABI_DOORBELL_DONE || maybe_done) && ring_done(vcpu, maybe_done))
             return;
-        }
         if (word == ABI_DOORBELL_PANIC) {
             vmm_end_set(vmm, VMM_END_DIED, 0, "the guest gave up");
             break;
         }
-        if (!ring_serve(vcpu, word))
+        if (!maybe_done && !ring_serve(vcpu, word))
             break;
         if (send(vcpu->doorbell_fd, &word, sizeof(word), MSG_NOSIGNAL) < 0)
             break;

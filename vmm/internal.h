@@ -46,6 +46,7 @@ struct vmm_vcpu {
     struct abi_ring *ring; /* in guest memory: hostile */
     uint32_t sq_head;
     uint32_t cq_tail;
+    bool chain_broken; /* by a request of the last doorbell */
     uint64_t exits;
     uint64_t requests;
     uint64_t bytes_read;
@@ -143,6 +144,9 @@ struct abi_boot *boot_area(const struct vmm *vmm);
 /* Serve a doorbell: take all new requests, complete at least @wait of those in flight. Returns
  * false when the run has ended. */
 bool ring_serve(struct vmm_vcpu *vcpu, uint32_t wait);
+/* The guest says that the vCPU is done, perhaps only if no chained request of this doorbell fails.
+ * True: it is. */
+bool ring_done(struct vmm_vcpu *vcpu, bool unless_broken);
 /* Post a completion. */
 void ring_complete(struct vmm_vcpu *vcpu, const struct abi_completion *completion);
 

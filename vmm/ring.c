@@ -49,6 +49,7 @@ static uint32_t requests_take(struct vmm_vcpu *vcpu, uint32_t count, uint32_t wa
             break;
         complete += serve_request(vcpu, &request, &batch);
     }
+    vcpu->chain_broken = batch.broken;
     return complete;
 }
 
@@ -69,4 +70,11 @@ bool ring_serve(struct vmm_vcpu *vcpu, uint32_t wait)
     while (complete < wait && flights_count(vcpu) > 0 && !vmm_has_ended(vmm))
         complete += flights_run(vcpu, true);
     return !vmm_has_ended(vmm);
+}
+
+bool ring_done(struct vmm_vcpu *vcpu, bool unless_broken)
+{
+    bool going = ring_serve(vcpu, 0);
+
+    return !going || !unless_broken || !vcpu->chain_broken;
 }

@@ -31,11 +31,13 @@
 #define ABI_TRANSFER_MAX_BYTES (UINT64_C(64) << 20) /* one READ or WRITE */
 
 /* Doorbells under KVM: `out` to one of these ports. The process engine sends one byte instead. */
-#define ABI_PORT_DOORBELL 0x11        /* eax: completions to wait for, at least (0: just submit) */
-#define ABI_PORT_DONE 0x12            /* this vCPU has finished; new requests are served */
-#define ABI_PORT_PANIC 0x13           /* eax: a line number or reason, for the debug log only */
+#define ABI_PORT_DOORBELL 0x11    /* eax: completions to wait for, at least (0: just submit) */
+#define ABI_PORT_DONE 0x12        /* this vCPU has finished; new requests are served */
+#define ABI_DONE_UNLESS_BROKEN 1u /* eax of the above: not if a chained one of those has failed */
+#define ABI_PORT_PANIC 0x13       /* eax: a line number or reason, for the debug log only */
 #define ABI_DOORBELL_DONE 0xffffffffu /* process engine: the byte sequence for the ports above */
 #define ABI_DOORBELL_PANIC 0xfffffffeu
+#define ABI_DOORBELL_DONE_UNLESS_BROKEN 0xfffffffdu
 
 enum abi_kind {
     ABI_REQ_NONE = 0,

@@ -324,6 +324,16 @@ static void test_chain(void **state)
     assert_int_equal(rig_pop(&rig).status, 0);
     write.flags = ABI_CHAINED;
     assert_int_equal(rig_call(&rig, &write), 0);
+    rig_push(&rig, &wrong);
+    assert_false(ring_done(&rig.vmm->vcpu[0], true));
+    assert_int_equal(rig_pop(&rig).status, -EBADF);
+    rig_push(&rig, &wrong);
+    assert_true(ring_done(&rig.vmm->vcpu[0], false));
+    assert_int_equal(rig_pop(&rig).status, -EBADF);
+    rig_push(&rig, &write);
+    assert_true(ring_done(&rig.vmm->vcpu[0], true));
+    assert_int_equal(rig_pop(&rig).status, 0);
+    assert_true(ring_done(&rig.vmm->vcpu[0], true));
     free(rig_load("chain", &bytes));
     assert_int_equal(bytes, 48);
     rig_stop(&rig);
