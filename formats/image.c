@@ -43,6 +43,12 @@ int fmt_probe(struct fmt_env *env, uint32_t device, struct fmt_bytes filename,
 /* What every opened image is held to. */
 static int facts_check(struct fmt_env *env, const struct fmt_image *image)
 {
+    /* The reference counts bytes in 64 bits: of those that wrap round only info takes notice. */
+    uint64_t wrapped_bytes = image->facts.huge_sectors * FMT_SECTOR_BYTES;
+
+    if (image->flags & FMT_OPEN_ANY_SIZE && image->facts.huge_sectors &&
+        wrapped_bytes <= FMT_OFFSET_MAX)
+        return 0;
     if (image->facts.virtual_bytes > FMT_OFFSET_MAX)
         return fmt_fail(env, FMT_EFBIG, FMT_ERR_TOTAL_SECTORS, FMT_NUM(FMT_EFBIG));
     return 0;

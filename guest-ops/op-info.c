@@ -70,6 +70,8 @@ static void put_facts(struct tree_writer *w, const struct fmt_image *image)
     tree_put_str(w, "format", image->driver->name);
     tree_put_u64(w, "device", image->device);
     tree_put_u64(w, "virtual-bytes", facts->virtual_bytes);
+    if (facts->huge_sectors)
+        tree_put_u64(w, "huge-sectors", facts->huge_sectors);
     tree_put_bool(w, "encrypted", facts->encrypted);
     tree_put_bool(w, "compressed", facts->compressed);
     if (facts->backing_present)
@@ -178,7 +180,7 @@ int op_info(struct guest *g)
     int r = node_read(g, &g->job, item.inside, &node);
     while (r == 0) {
         struct fmt_image *image;
-        r = guest_image_open(g, &node, FMT_OPEN_NO_DATA, &image);
+        r = guest_image_open(g, &node, FMT_OPEN_NO_DATA | FMT_OPEN_ANY_SIZE, &image);
         if (r == 0)
             r = report_image(g, image);
         if (r < 0 || !chain || !image->facts.backing_present)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* info: the facts of an image or of its backing chain, for people or as JSON. */
+#include <errno.h>
+#include <string.h>
+
 #include "command.h"
 #include "info-human.h"
 #include "info-node.h"
@@ -24,6 +27,24 @@ typedef struct InfoRun {
     char *complete;       /* an error text that stands alone: no "Could not open" before it */
 } InfoRun;
 
+/*
+ * A disk of so many sectors that no number counts its bytes. The reference takes sectors beyond
+ * 2^63 for an error number.
+ */
+static bool size_check(InfoRun *run, const struct tree *tree, GError **error)
+{
+    int64_t sectors = (int64_t)tree_get_u64(tree, tree_root(tree), "huge-sectors", 0);
+    const Value *last = value_list_at(run->images, value_list_length(run->images) - 1);
+    int status = sectors < 0 ? (int)(0 - (uint64_t)sectors) : EFBIG;
+
+    if (!sectors)
+        return true;
+    run->complete =
+        g_strdup_printf("Can't get image size '%s'%s%s", value_dict_get_string(last, "filename"),
+                        status ? ": " : "", status ? strerror(status) : "");
+    return failure_set(error, "%s", run->complete);
+}
+
 static bool info_record(void *ctx, Session *session, enum abi_record kind, const struct tree *tree,
                         GError **error)
 {
@@ -34,7 +55,7 @@ static bool info_record(void *ctx, Session *session, enum abi_record kind, const
         return failure_set(error, "The backing chain has more than %d images", INFO_IMAGES_MAX);
     run->last_device = (uint32_t)tree_get_u64(tree, tree_root(tree), "device", UINT32_MAX);
     value_list_append(run->images, info_node_new(session, tree));
-    return true;
+    return size_check(run, tree, error);
 }
 
 /* The next link: what the last record says of its backing file, opened as a name of its own. */

@@ -6,11 +6,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "error-text.h"
 #include "info-human.h"
+#include "session.h"
 #include "tree-value.h"
 
 enum { ROOM = 1 << 20 };
@@ -100,13 +103,65 @@ static void test_dates(void **state)
     assert_non_null(strstr(text->str, "\n1       s "));
 }
 
+static bool no_record(void *ctx, Session *session, enum abi_record kind, const struct tree *tree,
+                      GError **error)
+{
+    (void)ctx;
+    (void)session;
+    (void)kind;
+    (void)tree;
+    return failure_set(error, "a record");
+}
+
+/* Run a job that no guest understands, in this process, which is confined by it. The error's text
+ * goes to the descriptor. */
+static void death_run(int fd)
+{
+    const SessionOptions options = {.memory_bytes = 8 << 20, .vcpus = 1};
+    const SessionHandlers handlers = {.record = no_record};
+    g_autoptr(Value) job = value_new_dict();
+    GError *error = NULL;
+
+    for (unsigned depth = 0; depth <= TREE_DEPTH_MAX; depth++) {
+        Value *outer = value_new_dict();
+        value_dict_put(outer, "inside", job);
+        job = outer;
+    }
+    Session *session = session_new(&options, &error);
+    if (session && !session_run(session, job, &handlers, &error))
+        dprintf(fd, "%s", error->message);
+    _exit(0);
+}
+
+/* However the guest dies, there is one clear error. */
+static void test_death(void **state)
+{
+    static const char start[] = "The sandboxed image parser died (";
+    char text[256] = "";
+    int fds[2], status;
+
+    (void)state;
+    g_setenv("QEMU_IMG_COMPAT_ENGINE", "process", TRUE);
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        death_run(fds[1]);
+    close(fds[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_true(read(fds[0], text, sizeof(text) - 1) > 0);
+    close(fds[0]);
+    assert_memory_equal(text, start, strlen(start));
+    assert_null(strchr(text, '\n'));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_no_frames),
-        cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_members),   cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_no_frames), cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_death),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,9 +21,10 @@ enum { FMT_SECTOR_BYTES = 512, FMT_PROBE_BYTES = 512, FMT_PROBE_MAX = 100 };
 
 #define FMT_OPEN_WRITABLE 1u /* changes will be made */
 #define FMT_OPEN_NO_DATA                                                                           \
-    2u                    /* only facts are wanted: do not open data files or extents that the     \
-                             facts do not need (info, and the backing size of create) */
-#define FMT_OPEN_CHECK 4u /* opened by check: tolerate what check reports and repairs */
+    2u                        /* only facts are wanted: do not open data files or extents that the \
+                                 facts do not need (info, and the backing size of create) */
+#define FMT_OPEN_CHECK 4u     /* opened by check: tolerate what check reports and repairs */
+#define FMT_OPEN_ANY_SIZE 16u /* by info, which tells of huge_sectors by itself */
 #define FMT_OPEN_NEW                                                                               \
     8u /* with WRITABLE: made by this very job. Nobody needs the image before finish(): what is    \
           left if that is never reached is empty, or refused */
@@ -31,6 +32,7 @@ enum { FMT_SECTOR_BYTES = 512, FMT_PROBE_BYTES = 512, FMT_PROBE_MAX = 100 };
 /* Facts that open() fills in; everything that info prints outside "format specific". */
 struct fmt_facts {
     uint64_t virtual_bytes;
+    uint64_t huge_sectors;  /* 0, or the number of sectors where no number counts their bytes */
     uint64_t cluster_bytes; /* 0: not printed */
     bool encrypted;
     bool compressed; /* "compressed": true (streamOptimized, ...) */
@@ -42,6 +44,15 @@ struct fmt_facts {
     struct fmt_bytes backing_format; /* as stored; empty: none recorded */
     uint32_t snapshot_count;
 };
+
+/* The disk's size by its sectors. */
+static inline void fmt_sectors_set(struct fmt_facts *facts, uint64_t sectors)
+{
+    bool fits = sectors <= FMT_OFFSET_MAX / FMT_SECTOR_BYTES;
+
+    facts->virtual_bytes = fits ? sectors * FMT_SECTOR_BYTES : UINT64_MAX;
+    facts->huge_sectors = fits ? 0 : sectors;
+}
 
 /* A further file that the image consists of, as info lists it ("data-file", "extents.0"). */
 struct fmt_child {

@@ -68,7 +68,7 @@ static int trailer_parse(struct fmt_image *image, struct dmg_state *state, uint6
     if (state->data_fork_off > at || !is_before(at, fork, fork_length) ||
         !is_before(at, plist, plist_length) || sectors > INT64_MAX)
         return -FMT_EINVAL;
-    image->facts.virtual_bytes = min_u64(sectors, UINT64_MAX / FMT_SECTOR_BYTES) * FMT_SECTOR_BYTES;
+    fmt_sectors_set(&image->facts, sectors);
     int r = 0;
     if (fork_length != 0)
         r = dmg_resource_fork_read(image, state, fork, fork_length);

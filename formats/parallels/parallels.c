@@ -160,10 +160,7 @@ static int parallels_open(struct fmt_image *image)
     state->unclean = h->in_use == PARALLELS_IN_USE;
     parallels_data_sector_test(state, file_bytes / FMT_SECTOR_BYTES, &data_sector);
     state->data_off = (uint64_t)data_sector * FMT_SECTOR_BYTES;
-    /* The reference's sizes are numbers of sectors in 64 bits, and fail when there are too many. */
-    image->facts.virtual_bytes = h->disk_sectors > FMT_OFFSET_MAX / FMT_SECTOR_BYTES
-                                     ? UINT64_MAX
-                                     : h->disk_sectors * FMT_SECTOR_BYTES;
+    fmt_sectors_set(&image->facts, h->disk_sectors);
     image->facts.bitmaps_persist = true;
     image->state = state;
     if (h->ext_sector && !(image->flags & FMT_OPEN_WRITABLE))

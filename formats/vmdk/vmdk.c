@@ -125,9 +125,8 @@ static bool extents_alike(const struct vmdk_state *state)
 static void facts_fill(struct fmt_image *image, const struct vmdk_state *state)
 {
     struct fmt_facts *facts = &image->facts;
-    uint64_t sectors = min_u64(state->end_sector, UINT64_MAX / FMT_SECTOR_BYTES);
 
-    facts->virtual_bytes = sectors * FMT_SECTOR_BYTES;
+    fmt_sectors_set(facts, state->end_sector);
     facts->no_dirty_flag = !extents_alike(state);
     if (!facts->no_dirty_flag) {
         facts->cluster_bytes = state->extent[0].cluster_sectors * FMT_SECTOR_BYTES;
