@@ -144,8 +144,6 @@ static void cluster_freed(const struct qcow2_file *file, uint64_t cluster)
     struct qcow2_state *state = file->state;
 
     state->refcounts.free_cluster = min_u64(state->refcounts.free_cluster, cluster);
-    if (state->refcounts.free_byte >> state->header.cluster_bits == cluster)
-        state->refcounts.free_byte = 0;
     /* Its next owner may write past the cache. */
     if (state->refcounts.live)
         fmt_cache_forget(&state->tables, cluster << state->header.cluster_bits,

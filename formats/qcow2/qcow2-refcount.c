@@ -8,6 +8,17 @@ enum { PIECE_BYTES = 512 };
 /* Internal status: the free clusters have to be searched anew. */
 enum { AGAIN = 11 };
 
+/* The clusters [cluster, cluster + count) are taken whole: no compressed data can follow in them,
+ * even if the last one was there and was freed since. */
+static void free_byte_check(const struct qcow2_file *file, uint64_t cluster, uint64_t count)
+{
+    struct qcow2_refcounts *refcounts = &file->state->refcounts;
+    uint64_t at = refcounts->free_byte >> file->state->header.cluster_bits;
+
+    if (at >= cluster && at - cluster < count)
+        refcounts->free_byte = 0;
+}
+
 /* Find @count adjacent free clusters at or behind refcounts.free_cluster, which moves behind
  * them. They are not counted yet. */
 static int clusters_find(const struct qcow2_file *file, uint64_t count, uint64_t off_max,
@@ -29,6 +40,7 @@ static int clusters_find(const struct qcow2_file *file, uint64_t count, uint64_t
     if (refcounts->free_cluster > 0 && refcounts->free_cluster - 1 > off_max >> bits)
         return -FMT_EFBIG;
     *offset = (refcounts->free_cluster - count) << bits;
+    free_byte_check(file, refcounts->free_cluster - count, count);
     return 0;
 }
 
@@ -163,6 +175,7 @@ int qcow2_clusters_take_at(const struct qcow2_file *file, uint64_t offset, uint6
         if (r == 0)
             r = counts_update(file, offset, *taken << bits, false);
     } while (r == -AGAIN);
+    free_byte_check(file, offset >> bits, *taken);
     return r;
 }
 
