@@ -137,7 +137,7 @@ static int stage_tell(struct convert *c, bool created)
 
 static bool has_bitmaps(const struct fmt_image *image)
 {
-    return strcmp(image->driver->name, "qcow2") == 0;
+    return image->driver->bitmaps_check && image->driver->bitmaps_copy;
 }
 
 static int bitmaps_check(struct convert *c)
@@ -148,9 +148,21 @@ static int bitmaps_check(struct convert *c)
         return 0;
     if (c->copy.how.sources > 1)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_CONVERT_BITMAPS_SINGLE);
-    return has_bitmaps(c->copy.how.source[0].chain.top)
-               ? 0
+    struct fmt_image *source = c->copy.how.source[0].chain.top;
+    return has_bitmaps(source)
+               ? source->driver->bitmaps_check(source, job_flag(c, "skip-broken-bitmaps"))
                : fmt_fail(env, FMT_EINVAL, FMT_ERR_CONVERT_BITMAPS_SOURCE);
+}
+
+/* Behind all data. */
+static int bitmaps_copy(struct convert *c)
+{
+    struct fmt_image *target = c->copy.how.target, *source = c->copy.how.source[0].chain.top;
+
+    if (!job_flag(c, "bitmaps"))
+        return 0;
+    int r = target->driver->bitmaps_copy(target, source, job_flag(c, "skip-broken-bitmaps"));
+    return r < 0 && c->g->error.frames == 0 ? fmt_fail(&c->g->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : r;
 }
 
 /* ---- target ---- */
@@ -302,6 +314,8 @@ static int convert(struct convert *c)
         c->g->error = c->error[0];
     if (r == 0)
         r = copy_run(c->g, &c->copy);
+    if (r == 0)
+        r = bitmaps_copy(c);
     if (r == 0 || (c->copy.how.target && !(c->copy.how.target->flags & FMT_OPEN_NEW))) {
         int end = c->copy.how.target ? target_finish(c) : 0;
         r = r < 0 ? r : end;

@@ -143,6 +143,8 @@ static Value *job_new(const ConvertRun *run, Value *sources)
                         command_line_has(line, COMMAND_OPTION_TARGET_IS_ZERO));
     value_dict_put_bool(job, "has-backing", run->has_backing);
     value_dict_put_bool(job, "bitmaps", command_line_has(line, COMMAND_OPTION_BITMAPS));
+    value_dict_put_bool(job, "skip-broken-bitmaps",
+                        command_line_has(line, COMMAND_OPTION_SKIP_BROKEN));
     if (secrets)
         value_dict_put(job, "secrets", secrets);
     copy_snapshot_describe(line, job);

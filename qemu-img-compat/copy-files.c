@@ -84,15 +84,16 @@ void copy_snapshot_describe(const CommandLine *line, Value *job)
                               line->snapshot_name);
 }
 
-/* Passphrases that creating was given are needed to open what was created. */
-static void secrets_add(const CreateTarget *create, Value *node)
+/* Passphrases that creating was given are needed to open what was created, and what is for the
+ * writer alone. */
+static void options_pass(const CreateTarget *create, Value *node)
 {
     static const char suffix[] = "key-secret";
     g_autoptr(Value) options = opts_to_dict(create->opts, true);
 
     for (size_t i = 0; i < value_dict_size(options); i++) {
         const char *key = value_dict_key_at(options, i);
-        if (g_str_has_suffix(key, suffix))
+        if (g_str_has_suffix(key, suffix) || strcmp(key, "compression_level") == 0)
             value_dict_put(node, key, value_copy(value_dict_get(options, key)));
     }
 }
@@ -113,7 +114,7 @@ bool copy_target_prepare(CopyTarget *target, GError **error)
     if (target->direct)
         value_dict_put_bool(target->node, "cache.direct", true);
     if (target->is_new)
-        secrets_add(&target->create, target->node);
+        options_pass(&target->create, target->node);
     return true;
 }
 

@@ -250,6 +250,11 @@ struct fmt_driver {
                     const void *in, void *out, size_t *out_bytes);
     /* Store what compress() made of the cluster at @offset. The bytes are copied. */
     int (*write_coded)(struct fmt_image *image, uint64_t offset, const void *coded, size_t bytes);
+    /* Whether bitmaps_copy() can take all persistent bitmaps of the image, or, with @skip_broken,
+     * those that are consistent. NULL: the format has none. */
+    int (*bitmaps_check)(struct fmt_image *image, bool skip_broken);
+    /* Store the bitmaps of @source, an image of the same driver, in this one: after all data. */
+    int (*bitmaps_copy)(struct fmt_image *image, struct fmt_image *source, bool skip_broken);
     /* Write out all metadata; the image is whole afterwards. */
     int (*finish)(struct fmt_image *image);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: the directory of persistent bitmaps. */
-#include "qcow2.h"
+#include "qcow2-bitmap.h"
 
 enum {
     ENTRY_BYTES = 24,
@@ -15,8 +15,6 @@ enum {
 };
 
 #define TABLE_ENTRY_RESERVED UINT64_C(0xff000000000001fe)
-#define TABLE_ENTRY_OFFSET UINT64_C(0x00fffffffffffe00)
-#define TABLE_ENTRY_ALL_ONES UINT64_C(1)
 
 struct entry {
     struct qcow2_bitmap bitmap;
@@ -106,7 +104,10 @@ static int directory_read(struct fmt_image *image)
     for (; r == 0 && at < end; count++) {
         if (end - at >= ENTRY_BYTES && count == state->bitmap_count)
             return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_BITMAPS_MORE);
+        uint64_t entry_off = state->bitmap_directory_off + (uint64_t)(at - directory);
         r = entry_read(image, at, end, &state->bitmap[count], &at);
+        if (r == 0)
+            state->bitmap[count].entry_off = entry_off;
     }
     if (r == 0 && count != state->bitmap_count)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_BITMAPS_LESS);
@@ -176,9 +177,9 @@ int qcow2_bitmap_table_check(struct fmt_image *image, const struct qcow2_bitmap 
         return -FMT_EIO;
     for (uint32_t i = 0; r == 0 && i < bitmap->table_entries; i++) {
         r = fmt_cache_be64(&state->tables, bitmap->table_off + i * UINT64_C(8), &entry);
-        uint64_t off = entry & TABLE_ENTRY_OFFSET;
+        uint64_t off = entry & QCOW2_BITMAP_OFFSET_MASK;
         if (r == 0 && (entry & TABLE_ENTRY_RESERVED ||
-                       (off && (entry & TABLE_ENTRY_ALL_ONES || off % state->cluster_bytes != 0))))
+                       (off && (entry & QCOW2_BITMAP_ALL_ONES || off % state->cluster_bytes != 0))))
             r = -FMT_EINVAL;
     }
     return r;

@@ -2,6 +2,7 @@
 /* qcow2: compressed clusters that are written. */
 #include "codec/rawdeflate.h"
 #include "codec/zstandard.h"
+#include "qcow2-bitmap.h"
 #include "qcow2-write.h"
 
 enum { WINDOW_BITS = 12, BUFFER_ALIGN_BYTES = 64 };
@@ -11,15 +12,14 @@ int qcow2_compress(const struct fmt_image *image, struct fmt_compressor *compres
 {
     const struct qcow2_state *state = image->state;
     size_t bytes = (size_t)state->cluster_bytes;
-    int r;
+    int level = compressor->level ? compressor->level : state->compression_level, r;
 
     *out_bytes = bytes - 1; /* as long as the cluster itself is no gain */
     if (state->header.compression == QCOW2_ZSTD)
-        r = zstandard_encode(compressor->arena, &compressor->context, compressor->level, in, bytes,
-                             out, out_bytes);
+        r = zstandard_encode(compressor->arena, &compressor->context, level, in, bytes, out,
+                             out_bytes);
     else
-        r = rawdeflate_encode(compressor->arena, WINDOW_BITS, compressor->level, in, bytes, out,
-                              out_bytes);
+        r = rawdeflate_encode(compressor->arena, WINDOW_BITS, level, in, bytes, out, out_bytes);
     if (r == -FMT_ENOSPC)
         *out_bytes = 0;
     return r == -FMT_ENOSPC ? 0 : r;
@@ -92,6 +92,7 @@ int qcow2_write_coded(struct fmt_image *image, uint64_t offset, const void *code
         return r;
     uint64_t sectors = (coded_off + bytes - 1) / FMT_SECTOR_BYTES - coded_off / FMT_SECTOR_BYTES;
     state->writer->coded = true;
+    qcow2_bitmaps_dirty(image, offset, state->cluster_bytes);
     qcow2_decoded_forget(state);
     r = pending_add(image, coded_off, coded, bytes);
     if (r == 0)

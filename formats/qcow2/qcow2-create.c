@@ -71,6 +71,10 @@ static int options_read(struct plan *plan)
     h->compression = (uint8_t)compression_word;
     h->disk_bytes = round_up_u64(plan->create->virtual_bytes, FMT_SECTOR_BYTES);
     plan->prealloc = (enum qcow2_prealloc)prealloc_word;
+    int level_max = h->compression == QCOW2_ZSTD ? QCOW2_ZSTD_LEVEL_MAX : QCOW2_ZLIB_LEVEL_MAX;
+    uint64_t level = fmt_option_number(options, "compression_level", 1);
+    if (level < 1 || level > (uint64_t)level_max)
+        return fmt_fail(plan->file.env, FMT_EINVAL, FMT_ERR_QCOW2_CREATE_LEVEL, FMT_NUM(level_max));
     plan->cluster_bytes = fmt_option_number(options, "cluster_size", QCOW2_CLUSTER_BYTES_DEFAULT);
     plan->refcount_bits =
         fmt_option_number(options, "refcount_bits", 1u << QCOW2_REFCOUNT_ORDER_DEFAULT);

@@ -117,6 +117,7 @@ static int bitmaps_read(struct fmt_image *image, const struct extension *ext)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_EXT_BITMAPS_LENGTH);
     if (!(state->header.autoclear & QCOW2_BITMAPS_VALID)) {
         bitmaps_warn(image);
+        state->bitmaps_stale = true;
         return 0;
     }
     int r = io_read(env, image->device, ext->off, bytes, sizeof(bytes));

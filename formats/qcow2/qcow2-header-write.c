@@ -49,7 +49,6 @@ static void fields_store(const struct qcow2_header *h, uint8_t *to)
     be64_store(to + 80, h->compatible);
     be64_store(to + 88, h->autoclear);
     be32_store(to + 96, h->refcount_order);
-    be32_store(to + 100, QCOW2_HEADER_V3_BYTES);
     to[QCOW2_COMPRESSION_OFF] = h->compression;
 }
 
@@ -113,6 +112,32 @@ static int ext_crypto(struct place *place, const struct qcow2_state *state)
     return 0;
 }
 
+static int ext_bitmaps(struct place *place, const struct qcow2_state *state)
+{
+    enum { BITMAPS_EXT_BYTES = 24 };
+
+    if (state->bitmap_count == 0)
+        return 0;
+    uint8_t *data = ext_begin(place, QCOW2_EXT_BITMAPS, BITMAPS_EXT_BYTES);
+    if (!data)
+        return -FMT_ENOSPC;
+    be32_store(data, state->bitmap_count);
+    be64_store(data + 8, state->bitmap_directory_bytes);
+    be64_store(data + 16, state->bitmap_directory_off);
+    return 0;
+}
+
+/* Bytes as they are. */
+static int bytes_add(struct place *place, struct fmt_bytes bytes)
+{
+    if (place->room - place->at < bytes.length)
+        return -FMT_ENOSPC;
+    if (bytes.length)
+        memcpy(place->cluster + place->at, bytes.data, bytes.length);
+    place->at += bytes.length;
+    return 0;
+}
+
 int qcow2_header_layout(struct qcow2_state *state, const struct qcow2_header_texts *texts,
                         uint8_t *cluster)
 {
@@ -120,13 +145,19 @@ int qcow2_header_layout(struct qcow2_state *state, const struct qcow2_header_tex
     uint64_t header_bytes = h->version < 3 ? QCOW2_HEADER_V2_BYTES : QCOW2_HEADER_V3_BYTES;
     struct place place = {cluster, header_bytes, state->cluster_bytes};
 
-    int r = ext_text(&place, QCOW2_EXT_BACKING_FORMAT, texts->backing_format);
+    int r = bytes_add(&place, texts->unknown_fields);
+    if (r == 0)
+        r = ext_text(&place, QCOW2_EXT_BACKING_FORMAT, texts->backing_format);
     if (r == 0)
         r = ext_text(&place, QCOW2_EXT_DATA_FILE, texts->data_file);
     if (r == 0)
         r = ext_crypto(&place, state);
     if (r == 0)
         r = ext_features(&place, state);
+    if (r == 0)
+        r = ext_bitmaps(&place, state);
+    if (r == 0)
+        r = bytes_add(&place, texts->unknown);
     if (r < 0)
         return r;
     if (!ext_begin(&place, QCOW2_EXT_END, 0))
@@ -138,5 +169,7 @@ int qcow2_header_layout(struct qcow2_state *state, const struct qcow2_header_tex
     if (h->backing_bytes)
         memcpy(cluster + place.at, texts->backing_name.data, h->backing_bytes);
     fields_store(h, cluster);
+    if (h->version >= 3)
+        be32_store(cluster + 100, QCOW2_HEADER_V3_BYTES + (uint32_t)texts->unknown_fields.length);
     return 0;
 }

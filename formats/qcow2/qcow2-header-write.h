@@ -10,6 +10,8 @@ struct qcow2_header_texts {
     struct fmt_bytes backing_name;
     struct fmt_bytes backing_format;
     struct fmt_bytes data_file;
+    struct fmt_bytes unknown_fields; /* behind the header's fields, kept as they are */
+    struct fmt_bytes unknown;        /* whole extensions that are kept likewise */
 };
 
 /*
@@ -19,5 +21,11 @@ struct qcow2_header_texts {
  */
 int qcow2_header_layout(struct qcow2_state *state, const struct qcow2_header_texts *texts,
                         uint8_t *cluster);
+
+/* ---- qcow2-header-update.c ---- */
+
+/* Write the header cluster of an opened image anew, as its state and facts are now. Extensions and
+ * fields that are not known stay. Returns 0 or a negative errno. */
+int qcow2_header_update(struct fmt_image *image);
 
 #endif

@@ -4,6 +4,7 @@
  * reference's: clusters that may be overwritten, then new ones, as long as they lie one behind the
  * other in the file; then the rest of the new clusters is filled and their entries are set.
  */
+#include "qcow2-bitmap.h"
 #include "qcow2-write.h"
 
 #define NOWHERE UINT64_MAX
@@ -340,5 +341,6 @@ int qcow2_place(struct fmt_image *image, uint64_t offset, uint64_t length, uint6
         r = part_fill(image, &p.part[i]);
     for (unsigned i = 0; r == 0 && i < p.parts; i++)
         r = part_link(image, &p.part[i]);
+    qcow2_bitmaps_dirty(image, offset, *got);
     return r;
 }

@@ -2,8 +2,9 @@
 /* qcow2: beginning and finishing changes, and plain data; see qcow2-write.h. */
 #include "qcow2-write.h"
 
-#include "common/newfile.h"
 #include "crypto/volume.h"
+#include "qcow2-bitmap.h"
+#include "qcow2-header-write.h"
 
 enum { L1_PIECE_BYTES = 4096 };
 
@@ -16,6 +17,46 @@ static int version_write(struct fmt_image *image, uint32_t version)
 
     be32_store(bytes, version);
     return io_write(image->env, image->device, QCOW2_VERSION_OFF, bytes, sizeof(bytes));
+}
+
+static void finding_tell(void *ctx, enum fmt_error_code code, const struct fmt_error_arg *args,
+                         unsigned count)
+{
+    struct fmt_image *image = ctx;
+    image->env->io->message(image->env->io_ctx, FMT_MESSAGE_PLAIN, code, args, count);
+}
+
+/* An image that was not closed properly is repaired, and opened anew. */
+static int dirty_repair(struct fmt_image *image)
+{
+    const struct qcow2_state *state = image->state;
+    struct fmt_check check = {.finding = finding_tell, .finding_ctx = image};
+    int r = image->driver->check(image, &check, FMT_FIX_LEAKS | FMT_FIX_ERRORS);
+
+    if (r == 0 && check.check_errors)
+        r = -FMT_EIO;
+    if (r < 0)
+        return fmt_fail(image->env, -r, FMT_ERR_QCOW2_REPAIR, FMT_NUM(-r));
+    return state->header.incompatible & QCOW2_DIRTY ? 0 : image->driver->open(image);
+}
+
+int qcow2_open_writable(struct fmt_image *image)
+{
+    struct qcow2_state *state = image->state;
+    struct qcow2_header *h = &state->header;
+    uint64_t known = QCOW2_BITMAPS_VALID | QCOW2_DATA_FILE_RAW;
+    int r = 0;
+
+    if (state->bitmaps_stale || h->autoclear & ~known) {
+        h->autoclear &= known;
+        r = qcow2_header_update(image);
+    }
+    if (r < 0)
+        return fmt_fail(image->env, -r, FMT_ERR_QCOW2_UPDATE_HEADER, FMT_NUM(-r));
+    uint64_t level = fmt_option_number(image->options, "compression_level", 0);
+    state->compression_level = (int)min_u64(
+        level, h->compression == QCOW2_ZSTD ? QCOW2_ZSTD_LEVEL_MAX : QCOW2_ZLIB_LEVEL_MAX);
+    return h->incompatible & QCOW2_DIRTY ? dirty_repair(image) : 0;
 }
 
 /* Read the active L1 table; *@empty: it names no L2 table. */
@@ -73,7 +114,7 @@ int qcow2_write_begin(struct fmt_image *image)
     state->order = writer->unseen ? QCOW2_ORDER_NONE : QCOW2_ORDER_COUNTS_FIRST;
     state->l1 = l1;
     state->writer = writer;
-    return 0;
+    return qcow2_bitmaps_begin(image);
 }
 
 uint8_t *qcow2_copy_buffer(struct fmt_image *image)
@@ -254,13 +295,20 @@ int qcow2_finish(struct fmt_image *image)
     if (r == 0)
         r = coded_end(image);
     if (r == 0)
+        r = qcow2_bitmaps_update(image);
+    if (r == 0)
         r = fmt_cache_flush(&state->tables);
     if (r == 0)
         r = l1_write(image);
-    if (r == 0 && writer->guarded)
+    if (r == 0 && writer->header_changed)
+        r = qcow2_header_update(image);
+    else if (r == 0 && writer->guarded)
         r = version_write(image, state->header.version);
+    if (r == 0)
+        r = qcow2_bitmaps_end(image);
     if (r < 0)
         return r;
+    writer->header_changed = false;
     writer->guarded = false;
     if (writer->unseen)
         state->order = QCOW2_ORDER_COUNTS_FIRST;

@@ -30,7 +30,13 @@ struct qcow2_writer {
     uint8_t *pending;
     uint64_t pending_off;
     size_t pending_bytes;
-    bool coded; /* compressed clusters were written: the file ends with a whole sector */
+    bool coded;          /* compressed clusters were written: the file ends with a whole sector */
+    bool header_changed; /* finish() writes the header anew */
+    /* What was changed, for bitmaps: a bit for each 1 << dirty_unit_bits bytes. NULL: not needed.
+     */
+    uint8_t *dirty;
+    uint64_t dirty_units;
+    unsigned dirty_unit_bits;
     struct fmt_compressor compressor;
     uint8_t *plain, *encoded; /* a cluster each, for write_compressed() */
 };
@@ -42,6 +48,9 @@ static inline struct qcow2_file qcow2_file_of(const struct fmt_image *image)
 
 /* ---- qcow2-write.c ---- */
 
+/* What the reference does with an image that is opened to be changed, before any change: forget
+ * features that others must keep up, repair what was not closed properly. */
+int qcow2_open_writable(struct fmt_image *image);
 /* Get ready for changes: tables in memory, the image's order known. Later calls do nothing. */
 int qcow2_write_begin(struct fmt_image *image);
 /* Write the compressed clusters that are still in memory. */

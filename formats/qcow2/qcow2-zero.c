@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: making parts of the disk read as zeroes, where possible by tables alone. */
 #include "common/append.h"
+#include "qcow2-bitmap.h"
 #include "qcow2-write.h"
 
 /* All subclusters read as zeroes. */
@@ -169,6 +170,8 @@ int qcow2_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length
 
     if (r == 0)
         r = qcow2_freed_flush(image);
+    if (r == 0)
+        qcow2_bitmaps_dirty(image, offset, length);
     while (r == 0 && length > 0) {
         uint64_t in_sub = offset % sub_bytes, n = length - length % sub_bytes;
         /* The disk's last subcluster may be cut; the reference handles it by itself. */

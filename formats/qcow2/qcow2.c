@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: opening an image, and its facts. */
+#include "qcow2-bitmap.h"
 #include "qcow2-check.h"
 #include "qcow2-crypt.h"
 #include "qcow2-write.h"
@@ -94,7 +95,10 @@ static int qcow2_open(struct fmt_image *image)
     /* Check reads the snapshots itself, and tells of a broken table. */
     if (r == 0 && !(image->flags & FMT_OPEN_CHECK))
         r = qcow2_snapshots_read(image);
-    return r == 0 ? qcow2_bitmaps_read(image) : r;
+    if (r == 0)
+        r = qcow2_bitmaps_read(image);
+    bool changes = image->flags & FMT_OPEN_WRITABLE && !(image->flags & FMT_OPEN_CHECK);
+    return r == 0 && changes ? qcow2_open_writable(image) : r;
 }
 
 static void info_bitmaps(const struct qcow2_state *state, const struct fmt_info *out)
@@ -162,6 +166,8 @@ const struct fmt_driver fmt_qcow2_driver = {
     .write_compressed = qcow2_write_compressed,
     .compress = qcow2_compress,
     .write_coded = qcow2_write_coded,
+    .bitmaps_check = qcow2_bitmaps_check,
+    .bitmaps_copy = qcow2_bitmaps_copy,
     .finish = qcow2_finish,
     .has_format_specific = true,
     .supports_backing = true,

@@ -67,6 +67,7 @@ enum {
 
 enum qcow2_crypt { QCOW2_CRYPT_NONE = 0, QCOW2_CRYPT_AES = 1, QCOW2_CRYPT_LUKS = 2 };
 enum qcow2_compression { QCOW2_ZLIB = 0, QCOW2_ZSTD = 1 };
+enum { QCOW2_ZLIB_LEVEL_MAX = 9, QCOW2_ZSTD_LEVEL_MAX = 22 };
 
 /* Header extensions */
 enum qcow2_ext {
@@ -113,6 +114,7 @@ struct qcow2_bitmap {
     uint32_t flags;
     uint8_t granularity_bits;
     struct fmt_bytes name;
+    uint64_t entry_off; /* of its directory entry in the file; 0: none yet */
 };
 
 #define QCOW2_BITMAP_IN_USE 1u
@@ -157,10 +159,12 @@ struct qcow2_state {
 
     uint64_t bitmap_directory_off, bitmap_directory_bytes;
     uint32_t bitmap_count;
+    bool bitmaps_stale; /* the extension is there, but another program has changed the disk */
     struct qcow2_bitmap *bitmap;
     struct qcow2_snapshot *snapshot; /* facts.snapshot_count of them */
     uint64_t snapshots_bytes;        /* that their table takes */
 
+    int compression_level;         /* of clusters that are written; 0: the codec's own */
     struct qcow2_decoded *decoded; /* qcow2-read.c; made when first needed */
     bool prealloc_known, preallocated;
     bool corruption_told;    /* an entry that makes no sense was found */

@@ -26,6 +26,7 @@ static const OptRow options_create_qcow2[] = {
      "Preallocation mode (allowed values: off, metadata, falloc, full)"},
     {"compression_type", OPT_STRING, "zlib",
      "Compression method used for image cluster compression"},
+    {"compression_level", OPT_NUMBER, NULL, NULL}, /* not the reference's */
     {"size", OPT_SIZE, NULL, "Virtual disk size"},
     {"compat", OPT_STRING, NULL, "Compatibility level (v2 [0.10] or v3 [1.1])"},
     {"backing_file", OPT_STRING, NULL, "File name of a base image"},

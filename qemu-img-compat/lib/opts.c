@@ -64,6 +64,8 @@ void opts_help_append(GString *out, const OptRow *const *tables)
 
     for (guint i = 0; i < rows->len; i++) {
         const OptRow *row = g_ptr_array_index(rows, i);
+        if (!row->help)
+            continue;
         g_autofree char *name = g_strdup_printf("  %s=<%s>", row->name, type_names[row->type]);
 
         g_ptr_array_add(lines, g_strdup_printf("%-*s - %s\n", OPTS_HELP_COLUMN, name, row->help));

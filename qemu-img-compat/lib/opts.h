@@ -24,7 +24,7 @@ typedef struct OptRow {
     const char *name;
     OptType type;
     const char *default_text; /* NULL: none */
-    const char *help;
+    const char *help; /* NULL: an option that the reference does not have, and its help neither */
 } OptRow;
 
 /* One name=value of an option string, owned by the caller (opt_pair_clear). */
