@@ -12,6 +12,10 @@ void chain_init(struct chain *chain, struct fmt_image *top)
     chain->holes.count = 0;
 }
 
+/* How far ahead runs are asked for: extents of a disk follow each other in the file more often than
+ * not. The host's work goes by the number of runs. */
+#define HOLES_AHEAD_BYTES (UINT64_C(1) << 40)
+
 /* The run at @offset of a file, from what is known, or as the file system says it now. */
 static int hole_find(struct chain *chain, struct fmt_env *env, uint32_t device, uint64_t offset,
                      uint64_t length, struct fmt_run *out)
@@ -30,6 +34,8 @@ static int hole_find(struct chain *chain, struct fmt_env *env, uint32_t device, 
     holes->device = device;
     holes->offset = offset;
     holes->count = CHAIN_RUNS_MAX;
+    if (length < HOLES_AHEAD_BYTES && io_range_ok(offset, HOLES_AHEAD_BYTES))
+        length = HOLES_AHEAD_BYTES;
     int r = env->io->extents(env->io_ctx, device, offset, length, holes->run, &holes->count);
     if (r < 0)
         holes->count = 0;

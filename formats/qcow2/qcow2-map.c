@@ -114,6 +114,7 @@ int qcow2_entry_find(struct fmt_image *image, uint64_t offset, struct qcow2_entr
     if (place.l2_off == 0)
         return 0;
     uint64_t at = place.l2_off + place.index * state->l2_entry_bytes;
+    entry->off = at;
     r = fmt_cache_be64(&state->tables, at, &entry->value);
     if (r == 0 && subs > 1)
         r = fmt_cache_be64(&state->tables, at + 8, &entry->bitmap);
@@ -150,6 +151,33 @@ static bool preallocated(struct fmt_image *image)
     return state->preallocated;
 }
 
+/* Bytes of the clusters behind the one at @offset whose entries say the same, and that are adjacent
+ * in the file where they have a place: as far as the table is at hand. */
+static uint64_t run_behind(const struct qcow2_state *state, uint64_t offset,
+                           const struct qcow2_entry *entry)
+{
+    uint64_t index = offset >> state->header.cluster_bits & ((UINT64_C(1) << state->l2_bits) - 1);
+    uint64_t rest = (UINT64_C(1) << state->l2_bits) - index - 1;
+    uint64_t step = qcow2_type_placed(entry->type) ? state->cluster_bytes : 0, run = 0;
+    const uint8_t *table = NULL;
+
+    if (entry->off && entry->type != QCOW2_TYPE_COMPRESSED &&
+        !(state->header.incompatible & QCOW2_EXTENDED_L2))
+        table = fmt_cache_hit(&state->tables, entry->off, QCOW2_ENTRY_BYTES);
+    if (!table)
+        return 0;
+    rest = min_u64(
+        rest, (FMT_CACHE_PAGE_BYTES - entry->off % FMT_CACHE_PAGE_BYTES) / QCOW2_ENTRY_BYTES - 1);
+    while (run < rest) {
+        uint64_t expected = entry->value + (run + 1) * step;
+        uint64_t value = be64_load(table + (run + 1) * QCOW2_ENTRY_BYTES);
+        if ((value ^ expected) & ~QCOW2_COPIED)
+            break;
+        run++;
+    }
+    return run * state->cluster_bytes;
+}
+
 static int extent_at(struct fmt_image *image, uint64_t offset, struct fmt_extent *out)
 {
     const struct qcow2_state *state = image->state;
@@ -159,7 +187,8 @@ static int extent_at(struct fmt_image *image, uint64_t offset, struct fmt_extent
     if (r < 0)
         return r;
     bool placed = qcow2_type_placed(entry.type), coded = image->facts.encrypted;
-    *out = (struct fmt_extent){.kind = FMT_EXTENT_UNALLOCATED, .length = entry.length};
+    *out = (struct fmt_extent){.kind = FMT_EXTENT_UNALLOCATED,
+                               .length = entry.length + run_behind(state, offset, &entry)};
     if (placed && !coded) {
         out->device = state->data_device;
         out->device_off = (entry.value & QCOW2_OFFSET_MASK) + offset % state->cluster_bytes;

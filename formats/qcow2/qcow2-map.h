@@ -27,6 +27,7 @@ struct qcow2_entry {
     uint64_t value;
     uint64_t bitmap; /* of extended L2 entries: low half allocated, high half zeroes */
     enum qcow2_type type;
+    uint64_t off;    /* of the entry in the file; 0: there is no table */
     uint64_t length; /* bytes from the offset asked for that are of this type */
 };
 
