@@ -96,6 +96,34 @@ static int entry_check(struct fmt_image *image, uint64_t offset, const struct l2
     return 0;
 }
 
+/* The entry as it stands in its table. */
+static int entry_load(struct fmt_image *image, uint64_t offset, const struct l2_place *place,
+                      struct qcow2_entry *entry)
+{
+    struct qcow2_state *state = image->state;
+    bool extended = state->header.incompatible & QCOW2_EXTENDED_L2;
+    uint64_t in_table = place->index * state->l2_entry_bytes;
+    uint64_t rest = (UINT64_C(1) << state->l2_bits) - place->index - 1;
+    uint64_t at = place->l2_off + in_table, in_page = at % FMT_CACHE_PAGE_BYTES;
+    const uint8_t *table =
+        qcow2_ahead_table(image, offset >> (state->header.cluster_bits + state->l2_bits));
+
+    if (table) {
+        entry->at = table + in_table;
+        entry->more = rest;
+        entry->value = be64_load(entry->at);
+        if (extended)
+            entry->bitmap = be64_load(entry->at + QCOW2_ENTRY_BYTES);
+        return 0;
+    }
+    int r = fmt_cache_be64(&state->tables, at, &entry->value);
+    if (r == 0 && extended)
+        r = fmt_cache_be64(&state->tables, at + QCOW2_ENTRY_BYTES, &entry->bitmap);
+    entry->at = r == 0 ? fmt_cache_hit(&state->tables, at, state->l2_entry_bytes) : NULL;
+    entry->more = min_u64(rest, (FMT_CACHE_PAGE_BYTES - in_page) / state->l2_entry_bytes - 1);
+    return r;
+}
+
 int qcow2_entry_find(struct fmt_image *image, uint64_t offset, struct qcow2_entry *entry)
 {
     struct qcow2_state *state = image->state;
@@ -113,11 +141,7 @@ int qcow2_entry_find(struct fmt_image *image, uint64_t offset, struct qcow2_entr
     entry->length = l2_reach - offset % l2_reach;
     if (place.l2_off == 0)
         return 0;
-    uint64_t at = place.l2_off + place.index * state->l2_entry_bytes;
-    entry->off = at;
-    r = fmt_cache_be64(&state->tables, at, &entry->value);
-    if (r == 0 && subs > 1)
-        r = fmt_cache_be64(&state->tables, at + 8, &entry->bitmap);
+    r = entry_load(image, offset, &place, entry);
     if (r < 0)
         return r;
     entry->type = qcow2_type_of(state, entry, sub);
@@ -151,26 +175,18 @@ static bool preallocated(struct fmt_image *image)
     return state->preallocated;
 }
 
-/* Bytes of the clusters behind the one at @offset whose entries say the same, and that are adjacent
- * in the file where they have a place: as far as the table is at hand. */
-static uint64_t run_behind(const struct qcow2_state *state, uint64_t offset,
-                           const struct qcow2_entry *entry)
+/* Bytes of the clusters behind the entry's whose entries say the same, and that are adjacent in the
+ * file where they have a place: as far as the table is at hand. */
+static uint64_t run_behind(const struct qcow2_state *state, const struct qcow2_entry *entry)
 {
-    uint64_t index = offset >> state->header.cluster_bits & ((UINT64_C(1) << state->l2_bits) - 1);
-    uint64_t rest = (UINT64_C(1) << state->l2_bits) - index - 1;
     uint64_t step = qcow2_type_placed(entry->type) ? state->cluster_bytes : 0, run = 0;
-    const uint8_t *table = NULL;
 
-    if (entry->off && entry->type != QCOW2_TYPE_COMPRESSED &&
-        !(state->header.incompatible & QCOW2_EXTENDED_L2))
-        table = fmt_cache_hit(&state->tables, entry->off, QCOW2_ENTRY_BYTES);
-    if (!table)
+    if (!entry->at || entry->type == QCOW2_TYPE_COMPRESSED ||
+        state->header.incompatible & QCOW2_EXTENDED_L2)
         return 0;
-    rest = min_u64(
-        rest, (FMT_CACHE_PAGE_BYTES - entry->off % FMT_CACHE_PAGE_BYTES) / QCOW2_ENTRY_BYTES - 1);
-    while (run < rest) {
+    while (run < entry->more) {
         uint64_t expected = entry->value + (run + 1) * step;
-        uint64_t value = be64_load(table + (run + 1) * QCOW2_ENTRY_BYTES);
+        uint64_t value = be64_load(entry->at + (run + 1) * QCOW2_ENTRY_BYTES);
         if ((value ^ expected) & ~QCOW2_COPIED)
             break;
         run++;
@@ -188,7 +204,7 @@ static int extent_at(struct fmt_image *image, uint64_t offset, struct fmt_extent
         return r;
     bool placed = qcow2_type_placed(entry.type), coded = image->facts.encrypted;
     *out = (struct fmt_extent){.kind = FMT_EXTENT_UNALLOCATED,
-                               .length = entry.length + run_behind(state, offset, &entry)};
+                               .length = entry.length + run_behind(state, &entry)};
     if (placed && !coded) {
         out->device = state->data_device;
         out->device_off = (entry.value & QCOW2_OFFSET_MASK) + offset % state->cluster_bytes;

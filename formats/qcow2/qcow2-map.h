@@ -27,7 +27,8 @@ struct qcow2_entry {
     uint64_t value;
     uint64_t bitmap; /* of extended L2 entries: low half allocated, high half zeroes */
     enum qcow2_type type;
-    uint64_t off;    /* of the entry in the file; 0: there is no table */
+    const uint8_t *at; /* NULL, or the entry's own bytes, behind which @more of the table lie */
+    uint64_t more;
     uint64_t length; /* bytes from the offset asked for that are of this type */
 };
 
@@ -43,6 +44,10 @@ void qcow2_coded_place(const struct qcow2_state *state, uint64_t entry, uint64_t
                        size_t *bytes);
 /* Forget the cluster that was decoded last: others may take its place. */
 void qcow2_decoded_forget(struct qcow2_state *state);
+
+/* The L2 table that the entry of the L1 table names, where the image is only read and the table can
+ * be; NULL: through the cache, then. Good until the next call. */
+const uint8_t *qcow2_ahead_table(struct fmt_image *image, uint64_t l1_index);
 
 int qcow2_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int qcow2_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);

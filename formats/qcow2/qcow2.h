@@ -166,6 +166,8 @@ struct qcow2_state {
 
     int compression_level;         /* of clusters that are written; 0: the codec's own */
     struct qcow2_decoded *decoded; /* qcow2-read.c; made when first needed */
+    struct qcow2_ahead *ahead;     /* qcow2-ahead.c; NULL: none */
+    bool ahead_tried;
     bool prealloc_known, preallocated;
     bool corruption_told;    /* an entry that makes no sense was found */
     bool unusable;           /* such that the image was marked as corrupt, and is left alone */
