@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: compressed clusters that are written. */
-#include "codec/rawdeflate.h"
+#include "codec/deflate.h"
 #include "codec/zstandard.h"
 #include "qcow2-bitmap.h"
 #include "qcow2-write.h"
 
-enum { WINDOW_BITS = 12, BUFFER_ALIGN_BYTES = 64 };
+enum { BUFFER_ALIGN_BYTES = 64 };
 
 int qcow2_compress(const struct fmt_image *image, struct fmt_compressor *compressor, const void *in,
                    void *out, size_t *out_bytes)
@@ -19,7 +19,8 @@ int qcow2_compress(const struct fmt_image *image, struct fmt_compressor *compres
         r = zstandard_encode(compressor->arena, &compressor->context, level, in, bytes, out,
                              out_bytes);
     else
-        r = rawdeflate_encode(compressor->arena, WINDOW_BITS, level, in, bytes, out, out_bytes);
+        r = deflate_encode(compressor->arena, &compressor->context, level, in, bytes, out,
+                           out_bytes);
     if (r == -FMT_ENOSPC)
         *out_bytes = 0;
     return r == -FMT_ENOSPC ? 0 : r;
