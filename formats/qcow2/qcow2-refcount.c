@@ -62,15 +62,19 @@ static int counts_update(const struct qcow2_file *file, uint64_t offset, uint64_
 static int table_enter(const struct qcow2_file *file, uint64_t index, uint64_t block_off)
 {
     struct qcow2_refcounts *refcounts = &file->state->refcounts;
+    struct fmt_cache *cache = &file->state->tables;
+    uint64_t entry_off = refcounts->table_off + index * QCOW2_ENTRY_BYTES;
     uint8_t entry[QCOW2_ENTRY_BYTES];
     int r = 0;
 
     be64_store(entry, block_off);
-    if (refcounts->live)
-        r = fmt_cache_flush(&file->state->tables);
-    if (r == 0 && refcounts->live)
-        r = fmt_cache_write(&file->state->tables, refcounts->table_off + index * sizeof(entry),
-                            entry, sizeof(entry));
+    if (refcounts->live && file->state->order == QCOW2_ORDER_NONE) {
+        r = fmt_cache_write_late(cache, entry_off, entry, sizeof(entry));
+    } else if (refcounts->live) {
+        r = fmt_cache_flush(cache);
+        if (r == 0)
+            r = fmt_cache_write(cache, entry_off, entry, sizeof(entry));
+    }
     if (r < 0)
         return r;
     refcounts->table[index] = block_off;
