@@ -84,16 +84,15 @@ void copy_snapshot_describe(const CommandLine *line, Value *job)
                               line->snapshot_name);
 }
 
-/* Passphrases that creating was given are needed to open what was created, and what is for the
- * writer alone. */
-static void options_pass(const CreateTarget *create, Value *node)
+/* Passphrases that creating was given are needed to open what was created. */
+static void secrets_add(const CreateTarget *create, Value *node)
 {
     static const char suffix[] = "key-secret";
     g_autoptr(Value) options = opts_to_dict(create->opts, true);
 
     for (size_t i = 0; i < value_dict_size(options); i++) {
         const char *key = value_dict_key_at(options, i);
-        if (g_str_has_suffix(key, suffix) || strcmp(key, "compression_level") == 0)
+        if (g_str_has_suffix(key, suffix))
             value_dict_put(node, key, value_copy(value_dict_get(options, key)));
     }
 }
@@ -114,7 +113,7 @@ bool copy_target_prepare(CopyTarget *target, GError **error)
     if (target->direct)
         value_dict_put_bool(target->node, "cache.direct", true);
     if (target->is_new)
-        options_pass(&target->create, target->node);
+        secrets_add(&target->create, target->node);
     return true;
 }
 
@@ -123,6 +122,19 @@ void copy_target_clear(CopyTarget *target)
     create_target_clear(&target->create);
     value_free(target->node);
     g_clear_error(&target->fault);
+}
+
+/* What creating was given for the writer alone. */
+static void writer_options_add(const CopyTarget *target, Value *description)
+{
+    static const char name[] = "compression_level";
+    const Value *known = value_dict_get(description, "options");
+
+    if (!target->create.opts || !opts_is_set(target->create.opts, name))
+        return;
+    Value *options = known ? value_copy(known) : value_new_dict();
+    value_dict_put(options, name, value_new_uint(opts_get_number(target->create.opts, name, 0)));
+    value_dict_put(description, "options", options);
 }
 
 /* The target, made or there already, is opened to be written. */
@@ -136,6 +148,7 @@ static bool target_open(CopyTarget *target, Session *session, uint32_t *device,
     g_autoptr(Value) description = session_target_open(session, target->node, error);
     if (!description)
         return false;
+    writer_options_add(target, description);
     *device = session_description_device(description);
     target->device = *device;
     target->opened = true;
