@@ -180,6 +180,15 @@ int fmt_image_write_compressed(struct fmt_image *image, uint64_t offset, const v
     return image->driver->write_compressed(image, offset, buffer, length);
 }
 
+int fmt_image_write_coded(struct fmt_image *image, uint64_t offset, const void *coded, size_t bytes)
+{
+    if (!image->driver->write_coded)
+        return -FMT_ENOTSUP;
+    if (!(image->flags & FMT_OPEN_WRITABLE) || !range_ok(image, offset, 1))
+        return -FMT_EINVAL;
+    return image->driver->write_coded(image, offset, coded, bytes);
+}
+
 int fmt_image_finish(struct fmt_image *image)
 {
     return image->driver->finish ? image->driver->finish(image) : 0;

@@ -34,6 +34,9 @@ int fmt_image_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t le
                            bool may_unmap);
 int fmt_image_write_compressed(struct fmt_image *image, uint64_t offset, const void *buffer,
                                size_t length);
+/* What compress() has made of the whole cluster at @offset. */
+int fmt_image_write_coded(struct fmt_image *image, uint64_t offset, const void *coded,
+                          size_t bytes);
 /* Nothing to do is no error: all that was written is in the files. */
 int fmt_image_finish(struct fmt_image *image);
 

@@ -18,6 +18,7 @@ struct compare_worker {
     struct guest *g;
     struct compare *compare;
     uint8_t *buffer[2];
+    struct fmt_decoder decoder;
     unsigned count;
     struct stretch stretch[COMPARE_STRETCHES_MAX];
     struct reads reads; /* tag: stretch * 2 + image */
@@ -141,7 +142,7 @@ static bool claim(struct compare_worker *w)
     uint64_t end = c->bytes[0] > c->bytes[1] ? c->bytes[0] : c->bytes[1];
 
     w->count = w->reads.count = 0;
-    team_lock(&c->lock);
+    team_lock(w->g, &c->lock);
     c->env->io_ctx = w->g;
     while (c->at < end && c->at < c->ends_at && w->count < COMPARE_STRETCHES_MAX) {
         struct stretch *s = &w->stretch[w->count];
@@ -192,11 +193,14 @@ static void judge(struct compare_worker *w)
     struct compare *c = w->compare;
     uint64_t offset;
 
-    reads_wait(&w->reads);
-    for (unsigned i = 0; i < w->reads.count; i++) {
-        const struct read *read = &w->reads.read[i];
-        team_lock(&c->lock);
-        error_keep(c, w->stretch[read->tag / 2].offset, read->tag % 2, true, read->status);
+    if (reads_wait(&w->reads) < 0) {
+        team_lock(w->g, &c->lock);
+        c->env->io_ctx = w->g;
+        reads_retry(&w->reads);
+        for (unsigned i = 0; i < w->reads.count; i++) {
+            const struct read *read = &w->reads.read[i];
+            error_keep(c, w->stretch[read->tag / 2].offset, read->tag % 2, true, read->status);
+        }
         team_unlock(&c->lock);
     }
     for (unsigned i = 0; i < w->count && w->stretch[i].offset < c->ends_at; i++) {
@@ -204,7 +208,7 @@ static void judge(struct compare_worker *w)
             progress_tell(w, &w->stretch[i]);
             continue;
         }
-        team_lock(&c->lock);
+        team_lock(w->g, &c->lock);
         event_keep(c, w->stretch[i].offset, COMPARE_CONTENT, offset);
         team_unlock(&c->lock);
         return;
@@ -218,13 +222,15 @@ void compare_work(struct guest *g, struct compare *compare)
     for (unsigned i = 0; w && i < 2; i++)
         w->buffer[i] = fmt_arena_buffer(&g->arena, COMPARE_BUFFER_BYTES, ABI_PAGE_BYTES);
     if (!w || !w->buffer[0] || !w->buffer[1]) {
-        team_lock(&compare->lock);
+        team_lock(g, &compare->lock);
         error_keep(compare, 0, 0, true, -FMT_ENOMEM);
         team_unlock(&compare->lock);
         return;
     }
     w->g = w->reads.g = g;
     w->compare = compare;
+    w->decoder.arena = &g->arena;
+    reads_decode_with(&w->reads, &w->decoder); /* without memory, drivers do it */
     while (claim(w))
         judge(w);
 }

@@ -17,6 +17,13 @@ struct write {
     int status;
 };
 
+/* What has become of a cluster that is to be stored compressed. */
+struct coded {
+    enum { CODED_LATER, CODED_ZERO, CODED_SMALLER, CODED_NOT } kind; /* LATER: by the driver */
+    uint8_t *data;
+    size_t bytes;
+};
+
 struct chunk {
     uint64_t sequence;
     unsigned pieces, writes;
@@ -26,6 +33,8 @@ struct chunk {
     int read_status;                /* a negative errno: behind the pieces, reading fails */
     uint64_t read_off;              /* there */
     uint8_t *buffer;
+    uint8_t *coded_buffer; /* of compressed clusters, as large */
+    struct coded coded[COPY_PIECES_MAX];
     struct reads reads;
     struct write write[COPY_WRITES_MAX];
 };
@@ -35,6 +44,7 @@ struct worker {
     struct copy *copy;
     struct chunk *chunk[2]; /* one is written while the other is read */
     struct fmt_compressor compressor;
+    struct fmt_decoder decoder;
 };
 
 /* What was being written, and is not any more: tell what has failed, the first of the disk's. */
@@ -93,8 +103,8 @@ static void reads_judge(struct worker *w, struct chunk *chunk)
         const struct read *read = &chunk->reads.read[i];
         unsigned piece = (unsigned)read->tag;
         uint64_t inside = (uint64_t)(read->to - chunk->data[piece]);
-        const struct copy_piece lost = {chunk->piece[piece].offset + inside, read->bytes,
-                                        COPY_DATA};
+        const struct copy_piece lost = {.offset = chunk->piece[piece].offset + inside,
+                                        .bytes = read->bytes};
         if (copy->how.salvage)
             piece_salvage(w, &lost, read->to);
         else if (piece < chunk->pieces)
@@ -111,9 +121,10 @@ static void chunk_read_finish(struct worker *w, struct chunk *chunk)
     writes_check(w);
     if (r == 0)
         return;
-    team_lock(&copy->source_lock);
+    team_lock(w->g, &copy->source_lock);
     copy->source_env->io_ctx = w->g;
-    reads_judge(w, chunk);
+    if (reads_retry(&chunk->reads) < 0)
+        reads_judge(w, chunk);
     team_unlock(&copy->source_lock);
 }
 
@@ -166,7 +177,7 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
     chunk->pieces = chunk->reads.count = 0;
     chunk->used = 0;
     chunk->read_status = 0;
-    team_lock(&copy->source_lock);
+    team_lock(w->g, &copy->source_lock);
     copy->source_env->io_ctx = w->g;
     while (!copy->failed && copy->at < copy->how.total_bytes && chunk->pieces < COPY_PIECES_MAX) {
         int r = copy_piece_find(copy, &piece);
@@ -186,7 +197,8 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
                 break;
             }
             chunk->used += piece.bytes;
-            progress_tell(w, piece.bytes);
+            if (piece.counts)
+                progress_tell(w, piece.bytes);
         }
         chunk->pieces++;
         copy->at += piece.bytes;
@@ -252,6 +264,30 @@ static int data_place(struct worker *w, struct chunk *chunk, const struct copy_p
     return 0;
 }
 
+/* A cluster to be stored compressed, which it may be already. */
+static int cluster_place(struct worker *w, struct chunk *chunk, const struct copy_piece *piece,
+                         uint8_t *data)
+{
+    const struct copy_how *how = &w->copy->how;
+    const struct coded *coded = &chunk->coded[piece - chunk->piece];
+
+    switch (coded->kind) {
+    case CODED_ZERO:
+        return how->zero_init
+                   ? 0
+                   : fmt_image_write_zeroes(how->target, piece->offset, piece->bytes, true);
+    case CODED_SMALLER:
+        return fmt_image_write_coded(how->target, piece->offset, coded->data, coded->bytes);
+    case CODED_NOT:
+        if (how->target->facts.compressed) /* it can be stored no other way */
+            break;
+        return data_place(w, chunk, piece, piece->offset, data, piece->bytes);
+    case CODED_LATER:
+        break;
+    }
+    return fmt_image_write_compressed(how->target, piece->offset, data, piece->bytes);
+}
+
 static int piece_place(struct worker *w, struct chunk *chunk, const struct copy_piece *piece,
                        uint8_t *data)
 {
@@ -265,13 +301,13 @@ static int piece_place(struct worker *w, struct chunk *chunk, const struct copy_
         bool is_data = false;
         n = piece->bytes;
         if (piece->status == COPY_DATA && how->compressed)
-            is_data = how->sparse.least_bytes == 0 || !sparse_is_zero(data, n);
+            return cluster_place(w, chunk, piece, data);
+        if (piece->status == COPY_DATA && how->zeroes_are_data)
+            is_data = true;
         else if (piece->status == COPY_DATA)
             is_data = sparse_data_find(&how->sparse, data + done, piece->bytes - done,
                                        piece->offset + done, &n);
-        if (is_data && how->compressed)
-            r = fmt_image_write_compressed(how->target, piece->offset, data, n);
-        else if (is_data)
+        if (is_data)
             r = data_place(w, chunk, piece, piece->offset + done, data + done, n);
         else if (!how->zero_init)
             r = fmt_image_write_zeroes(how->target, piece->offset + done, n, true);
@@ -283,19 +319,52 @@ static int piece_place(struct worker *w, struct chunk *chunk, const struct copy_
 static bool target_take(struct worker *w, const struct chunk *chunk)
 {
     struct copy *copy = w->copy;
+    unsigned waits = 0;
 
     while (copy->how.in_order &&
            __atomic_load_n(&copy->turn, __ATOMIC_ACQUIRE) != chunk->sequence) {
         if (__atomic_load_n(&copy->failed, __ATOMIC_ACQUIRE))
             return false;
-        __builtin_ia32_pause();
+        team_wait(w->g, &waits);
     }
-    team_lock(&copy->target_lock);
+    team_lock(w->g, &copy->target_lock);
     copy->target_env->io_ctx = w->g;
     if (copy->holder && copy->holder != w->g)
         guest_devices_forget(w->g); /* sizes have changed behind this vCPU's back */
     copy->holder = w->g;
     return true;
+}
+
+/* Compress one cluster. The disk's last one is filled up with zeroes. */
+static int cluster_compress(struct worker *w, struct chunk *chunk, unsigned i)
+{
+    const struct copy_how *how = &w->copy->how;
+    const struct copy_piece *piece = &chunk->piece[i];
+    struct coded *coded = &chunk->coded[i];
+    uint8_t *data = chunk->data[i];
+
+    coded->kind = CODED_LATER;
+    if (piece->status == COPY_DATA && how->sparse.least_bytes > 0 &&
+        sparse_is_zero(data, piece->bytes))
+        coded->kind = CODED_ZERO;
+    if (piece->status != COPY_DATA || coded->kind == CODED_ZERO || !how->target->driver->compress)
+        return 0;
+    memset(data + piece->bytes, 0, how->cluster_bytes - piece->bytes);
+    coded->data = chunk->coded_buffer + (data - chunk->buffer);
+    int r = how->target->driver->compress(how->target, &w->compressor, data, coded->data,
+                                          &coded->bytes);
+    coded->kind = coded->bytes > 0 ? CODED_SMALLER : CODED_NOT;
+    return r;
+}
+
+/* Before the chunk's turn comes: what any vCPU may do. */
+static void chunk_compress(struct worker *w, struct chunk *chunk)
+{
+    for (unsigned i = 0; w->copy->how.compressed && i < chunk->pieces; i++) {
+        int r = cluster_compress(w, chunk, i);
+        if (r < 0)
+            copy_fail(w->copy, COPY_STAGE_WRITE, chunk->piece[i].offset, r);
+    }
 }
 
 /* Give all pieces their places. Returns how many have one; *status tells why no more. */
@@ -336,26 +405,43 @@ static void chunk_place(struct worker *w, struct chunk *chunk)
         copy_fail(copy, COPY_STAGE_READ, chunk->read_off, chunk->read_status);
 }
 
+/* A worker's two chunks, with their buffers. */
+static int chunks_make(struct worker *w)
+{
+    struct fmt_arena *arena = &w->g->arena;
+
+    w->compressor.arena = arena;
+    w->decoder.arena = arena;
+    for (unsigned i = 0; i < 2; i++) {
+        struct chunk *chunk = fmt_arena_alloc(arena, sizeof(*chunk));
+        if (!chunk)
+            return -FMT_ENOMEM;
+        w->chunk[i] = chunk;
+        chunk->buffer = fmt_arena_buffer(arena, COPY_BUFFER_BYTES, ABI_PAGE_BYTES);
+        chunk->reads.g = w->g;
+        chunk->coded_buffer = chunk->buffer;
+        if (w->copy->how.compressed)
+            chunk->coded_buffer = fmt_arena_buffer(arena, COPY_BUFFER_BYTES, ABI_PAGE_BYTES);
+        if (!chunk->buffer || !chunk->coded_buffer ||
+            reads_decode_with(&chunk->reads, &w->decoder) < 0)
+            return -FMT_ENOMEM;
+    }
+    return 0;
+}
+
 void copy_work(struct guest *g, struct copy *copy)
 {
     struct worker w = {.g = g, .copy = copy};
 
-    for (unsigned i = 0; i < 2; i++) {
-        struct chunk *chunk = fmt_arena_alloc(&g->arena, sizeof(*chunk));
-        w.chunk[i] = chunk;
-        if (chunk)
-            chunk->reads.g = g;
-        if (chunk)
-            chunk->buffer = fmt_arena_buffer(&g->arena, COPY_BUFFER_BYTES, ABI_PAGE_BYTES);
-        if (!chunk || !chunk->buffer) {
-            copy_fail(copy, COPY_STAGE_READ, 0, -FMT_ENOMEM);
-            return;
-        }
+    if (chunks_make(&w) < 0) {
+        copy_fail(copy, COPY_STAGE_READ, 0, -FMT_ENOMEM);
+        return;
     }
     for (unsigned i = 0; chunk_claim(&w, w.chunk[i]); i ^= 1) {
         chunk_read_finish(&w, w.chunk[i]);
         if (copy->failed)
             break;
+        chunk_compress(&w, w.chunk[i]);
         chunk_place(&w, w.chunk[i]);
     }
     ring_flush(g);

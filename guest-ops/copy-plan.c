@@ -92,7 +92,8 @@ int copy_piece_find(struct copy *copy, struct copy_piece *piece)
             return r;
     }
     bytes = min_u64(bytes, copy->status_end - copy->at);
-    if (copy->status == COPY_DATA || (copy->status == COPY_ZERO && how->sparse.least_bytes == 0))
+    bool is_all = how->sparse.least_bytes == 0, stored = is_all || how->zeroes_are_data;
+    if (copy->status == COPY_DATA || (copy->status == COPY_ZERO && stored))
         bytes = min_u64(bytes, how->compressed ? how->cluster_bytes : how->piece_bytes);
     if (how->compressed && bytes < how->cluster_bytes) {
         /* Only whole clusters can be compressed. */
@@ -101,9 +102,10 @@ int copy_piece_find(struct copy *copy, struct copy_piece *piece)
     } else if (how->compressed) {
         bytes -= bytes % how->cluster_bytes;
     }
-    *piece = (struct copy_piece){copy->at, bytes, copy->status};
-    if (piece->status == COPY_ZERO && how->sparse.least_bytes == 0)
+    *piece = (struct copy_piece){copy->at, bytes, copy->status, copy->status == COPY_DATA};
+    if (piece->status == COPY_ZERO && stored)
         piece->status = COPY_DATA; /* of zeroes, that are to be written */
+    piece->counts |= is_all && piece->status == COPY_DATA;
     return 0;
 }
 
@@ -120,7 +122,7 @@ int copy_plan(struct copy *copy)
             return fmt_fail(copy->source_env, -r, FMT_ERR_CONVERT_STATUS, FMT_NUM(offset),
                             FMT_NUM(-r));
         }
-        if (piece.status == COPY_DATA)
+        if (piece.counts)
             copy->data_bytes += piece.bytes;
     }
     copy->at = 0;

@@ -47,6 +47,7 @@ struct copy_how {
     uint64_t cluster_bytes; /* of a compressed target */
     uint64_t piece_bytes;   /* the longest piece of data */
     uint64_t backing_bytes; /* of the target's backing file; UINT64_MAX: none, or not known */
+    bool zeroes_are_data;   /* the target has no other way to hold them, but to store them */
     bool zero_init;         /* what is not written reads as zeroes */
     bool top_only;          /* the target has the sources' backing files, too */
     bool is_dd;             /* all is data, and messages have no offsets */
@@ -60,6 +61,7 @@ struct copy_piece {
     uint64_t offset;
     uint64_t bytes;
     enum copy_status status;
+    bool counts; /* as data, where progress is told */
 };
 
 /* What goes wrong first. */

@@ -247,6 +247,8 @@ static int how_fill(struct convert *c)
     how->is_dd = job_flag(c, "dd");
     how->piece_bytes = COPY_BUFFER_BYTES;
     how->top_only = job_flag(c, "has-backing");
+    how->zeroes_are_data = target->driver->allocate && target->driver->encrypt &&
+                           strcmp(target->driver->name, "luks") == 0;
     how->in_order = strcmp(target->driver->name, "raw") != 0;
     if (how->in_order) /* blocks of dd: where they land follows from how long they are */
         how->piece_bytes = min_u64(COPY_BUFFER_BYTES,

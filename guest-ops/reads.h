@@ -9,7 +9,10 @@
 #include "chain.h"
 #include "guest.h"
 
-enum { READS_MAX = 100 };
+enum {
+    READS_MAX = 100,
+    READS_CODED_BYTES = 2 << 20, /* coded bytes under way */
+};
 
 struct read {
     uint64_t tag;    /* the caller's: which of its ranges this is of */
@@ -17,10 +20,17 @@ struct read {
     uint64_t bytes;
     uint8_t *to;
     int status;
+    /* What is coded is read elsewhere, and decoded then. */
+    const struct fmt_image *image;
+    struct fmt_extent extent;
+    uint8_t *coded;
 };
 
 struct reads {
     struct guest *g;
+    struct fmt_decoder *decoder; /* NULL: coded bytes are read by the drivers */
+    uint8_t *coded;              /* READS_CODED_BYTES */
+    uint64_t coded_used;
     unsigned count;
     struct read read[READS_MAX];
 };
@@ -36,5 +46,12 @@ int reads_begin(struct reads *reads, struct chain *chain, uint64_t offset, uint8
 /* Wait for all; only those that failed are left in the list. Returns 0, or the status of the
  * first of them. */
 int reads_wait(struct reads *reads);
+
+/* What is left in the list because it cannot be decoded here is read by the drivers. Their env must
+ * be this vCPU's. Returns as reads_wait(). */
+int reads_retry(struct reads *reads);
+
+/* Let coded bytes be decoded by this vCPU, without the drivers' state. Returns 0 or -FMT_ENOMEM. */
+int reads_decode_with(struct reads *reads, struct fmt_decoder *decoder);
 
 #endif

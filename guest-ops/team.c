@@ -2,6 +2,8 @@
 /* vCPUs that work together; see team.h. */
 #include "team.h"
 
+#include "doorbell.h"
+
 enum { BOARD_WAIT, BOARD_WORK, BOARD_LEAVE };
 
 /* In the page that all vCPUs share. */
@@ -17,11 +19,22 @@ static struct board *board_of(const struct guest *g)
     return (struct board *)g->boot->shared_addr;
 }
 
-void team_lock(uint32_t *lock)
+void team_wait(struct guest *g, unsigned *rounds)
 {
+    enum { SPINS = 4096 };
+
+    __builtin_ia32_pause();
+    if (++*rounds % SPINS == 0)
+        doorbell_ring(g, 0);
+}
+
+void team_lock(struct guest *g, uint32_t *lock)
+{
+    unsigned rounds = 0;
+
     while (__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE)) {
         while (__atomic_load_n(lock, __ATOMIC_RELAXED))
-            __builtin_ia32_pause();
+            team_wait(g, &rounds);
     }
 }
 
@@ -33,6 +46,7 @@ void team_unlock(uint32_t *lock)
 void team_run(struct guest *g, void (*work)(struct guest *g, void *ctx), void *ctx)
 {
     struct board *board = board_of(g);
+    unsigned rounds = 0;
 
     board->work = work;
     board->ctx = ctx;
@@ -40,16 +54,17 @@ void team_run(struct guest *g, void (*work)(struct guest *g, void *ctx), void *c
     __atomic_store_n(&board->state, BOARD_WORK, __ATOMIC_RELEASE);
     work(g, ctx);
     while (__atomic_load_n(&board->working, __ATOMIC_ACQUIRE) > 0)
-        __builtin_ia32_pause();
+        team_wait(g, &rounds);
 }
 
 void team_join(struct guest *g)
 {
     struct board *board = board_of(g);
+    unsigned rounds = 0;
     uint32_t state;
 
     while ((state = __atomic_load_n(&board->state, __ATOMIC_ACQUIRE)) == BOARD_WAIT)
-        __builtin_ia32_pause();
+        team_wait(g, &rounds);
     if (state != BOARD_WORK)
         return;
     board->work(g, board->ctx);

@@ -5,8 +5,11 @@
 
 #include "guest.h"
 
-/* Locks are held for short times only, and nobody sleeps. */
-void team_lock(uint32_t *lock);
+/* One round of waiting for another vCPU; *rounds counts them. After some, the host is asked to let
+ * others run: where there are fewer processors than vCPUs, spinning would keep them from it. */
+void team_wait(struct guest *g, unsigned *rounds);
+/* Locks are held for short times only. */
+void team_lock(struct guest *g, uint32_t *lock);
 void team_unlock(uint32_t *lock);
 
 /* On vCPU 0: let all do @work, and wait until they have done it. */

@@ -108,11 +108,11 @@ static bool compare_run(CompareRun *run, GError **error)
     static const int formats[] = {'f', 'F'};
     const CommandLine *line = run->line;
     const char *const names[] = {command_line_operand(line, 0), command_line_operand(line, 1)};
-    const SessionOptions options = {.memory_bytes = COPY_MEMORY_BYTES,
-                                    .vcpus =
-                                        run->progress.is_shown ? 1 : copy_vcpus_choose(names, 2),
+    unsigned vcpus = run->progress.is_shown ? 1 : copy_vcpus_choose(names, 2);
+    const SessionOptions options = {.memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
+                                    .vcpus = vcpus,
                                     .force_share = command_line_has(line, 'U'),
-                                    .wants_avx = !objects_is_empty(line->objects),
+                                    .wants_avx = vcpus > 1 || !objects_is_empty(line->objects),
                                     .bulk = true,
                                     .objects = line->objects};
     const SessionHandlers handlers = {.ctx = run,

@@ -153,15 +153,15 @@ static Value *job_new(const ConvertRun *run, Value *sources)
 
 static bool convert_run(ConvertRun *run, GError **error)
 {
-    const SessionOptions options = {
-        .memory_bytes = COPY_MEMORY_BYTES,
-        .vcpus = copy_vcpus_choose((const char *const *)run->line->operands->pdata,
-                                   run->line->operands->len - 1),
-        .force_share = command_line_has(run->line, 'U'),
-        .wants_avx = !objects_is_empty(run->line->objects),
-        .bulk = true,
-        .no_share = true,
-        .objects = run->line->objects};
+    unsigned vcpus = copy_vcpus_choose((const char *const *)run->line->operands->pdata,
+                                       run->line->operands->len - 1);
+    const SessionOptions options = {.memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
+                                    .vcpus = vcpus,
+                                    .force_share = command_line_has(run->line, 'U'),
+                                    .wants_avx = vcpus > 1 || !objects_is_empty(run->line->objects),
+                                    .bulk = true,
+                                    .no_share = true,
+                                    .objects = run->line->objects};
     const SessionHandlers handlers = {.ctx = run,
                                       .record = convert_record,
                                       .reference = convert_reference,

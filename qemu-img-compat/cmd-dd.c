@@ -92,10 +92,11 @@ static Value *job_new(const DdRun *run, Value *source)
 static bool dd_run(DdRun *run, GError **error)
 {
     const CommandLine *line = run->line;
-    const SessionOptions options = {.memory_bytes = COPY_MEMORY_BYTES,
-                                    .vcpus = copy_vcpus_choose(&run->input, 1),
+    unsigned vcpus = copy_vcpus_choose(&run->input, 1);
+    const SessionOptions options = {.memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
+                                    .vcpus = vcpus,
                                     .force_share = command_line_has(line, 'U'),
-                                    .wants_avx = !objects_is_empty(line->objects),
+                                    .wants_avx = vcpus > 1 || !objects_is_empty(line->objects),
                                     .bulk = true,
                                     .objects = line->objects};
     const SessionHandlers handlers = {.ctx = run, .record = dd_record, .reference = dd_reference};

@@ -4,6 +4,7 @@
  * read once, each request is copied once and checked, cursors are the host's own.
  */
 #include <errno.h>
+#include <sched.h>
 
 #include "flights.h"
 #include "serve.h"
@@ -64,6 +65,8 @@ bool ring_serve(struct vmm_vcpu *vcpu, uint32_t wait)
         vmm_end_set(vmm, VMM_END_DIED, -EINVAL, "bad sq_tail");
         return false;
     }
+    if (count == 0 && wait == 0)
+        sched_yield(); /* the vCPU waits for another one */
     uint32_t complete = requests_take(vcpu, count, wait);
     if (flights_count(vcpu) > 0)
         complete += flights_run(vcpu, false);

@@ -47,6 +47,29 @@ int zstandard_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, v
     return r;
 }
 
+static ZSTD_DCtx *decoder_make(struct fmt_arena *arena)
+{
+    size_t room = ZSTD_estimateDCtxSize();
+    void *workspace = fmt_arena_buffer(arena, room, WORKSPACE_ALIGN_BYTES);
+
+    return workspace ? ZSTD_initStaticDCtx(workspace, room) : NULL;
+}
+
+int zstandard_decode_whole(struct fmt_arena *arena, void **context, const void *in, size_t in_bytes,
+                           void *out, size_t out_bytes)
+{
+    size_t frame = ZSTD_findFrameCompressedSize(in, in_bytes);
+
+    if (!*context)
+        *context = decoder_make(arena);
+    if (!*context)
+        return -FMT_ENOMEM;
+    if (!ZSTD_isError(frame) &&
+        ZSTD_decompressDCtx(*context, out, out_bytes, in, frame) == out_bytes)
+        return 0;
+    return zstandard_decode(arena, in, in_bytes, out, out_bytes);
+}
+
 /* A compressor in memory of our own, for data of this length. */
 static ZSTD_CCtx *encoder_make(struct fmt_arena *arena, int level, size_t in_bytes)
 {

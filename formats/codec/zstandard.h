@@ -11,6 +11,11 @@
 int zstandard_decode(struct fmt_arena *arena, const void *in, size_t in_bytes, void *out,
                      size_t out_bytes);
 
+/* The same, faster where there is one whole frame. *@context, NULL at first, is kept in the arena
+ * for further calls. */
+int zstandard_decode_whole(struct fmt_arena *arena, void **context, const void *in, size_t in_bytes,
+                           void *out, size_t out_bytes);
+
 /*
  * Encode @in_bytes bytes as one frame; *@out_bytes is the room and becomes the length, -FMT_ENOSPC
  * if the room is too small. @level: the library's levels, 0: its own choice. *@context, NULL at

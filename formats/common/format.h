@@ -138,6 +138,10 @@ struct fmt_extent {
                             hole, map prints "zero": true as well */
     bool compressed;     /* map prints "compressed": true */
     bool zero_allocated; /* ZERO: space is allocated for it (a preallocated zero cluster) */
+    /* CODED: decode() makes the extent's bytes of as many at device:device_off, in place, or of
+     * coded_bytes there, for the whole cluster; neither: only read() can. */
+    bool coded_in_place;
+    uint32_t coded_bytes;
 };
 
 /* ---- check ---- */
@@ -178,6 +182,12 @@ static inline uint64_t fmt_measure_bytes(const struct fmt_measure *measure)
                   : measure->virtual_bytes;
 }
 
+/* What decode() works with: one for each vCPU, @context and @scratch NULL at first. */
+struct fmt_decoder {
+    struct fmt_arena *arena;
+    void *context, *scratch;
+};
+
 /* ---- writing ---- */
 
 /* What compress() works with: one for each vCPU, @context NULL before its first cluster. */
@@ -217,6 +227,13 @@ struct fmt_driver {
     int (*backing_check)(struct fmt_image *image);
     /* Read virtual bytes of this layer alone where map() says CODED (or DATA). */
     int (*read)(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
+    /*
+     * Make of what was read at device_off the bytes of a CODED extent that map() found at @offset:
+     * extent->length of them, at @out, which is @coded where that is done in place. Pure: any vCPU
+     * may do it, each with a @decoder of its own.
+     */
+    int (*decode)(const struct fmt_image *image, struct fmt_decoder *decoder, uint64_t offset,
+                  const struct fmt_extent *extent, const void *coded, void *out);
 
     /* Count and report; read-only unless repairs are asked for with @fix (FMT_FIX_*). */
     int (*check)(struct fmt_image *image, struct fmt_check *check, unsigned fix);

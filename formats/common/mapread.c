@@ -31,7 +31,7 @@ enum { JOINED_MAX = 1 << 16 };
 /* Whether @next, which follows @extent on the disk, is more of the same. */
 static bool same(const struct fmt_extent *extent, const struct fmt_extent *next)
 {
-    bool placed = extent->has_offset || extent->kind == FMT_EXTENT_DATA;
+    bool placed = extent->has_offset || extent->kind == FMT_EXTENT_DATA || extent->coded_in_place;
 
     if (next->kind != extent->kind || next->has_offset != extent->has_offset || next->compressed ||
         extent->compressed || next->preallocated != extent->preallocated)

@@ -76,10 +76,46 @@ static int luks_image_info(struct fmt_image *image, const struct fmt_info *out)
 static int luks_image_map(struct fmt_image *image, uint64_t offset, uint64_t length,
                           struct fmt_extent *out)
 {
-    (void)image;
-    (void)offset;
-    *out = (struct fmt_extent){.kind = FMT_EXTENT_CODED, .length = length};
+    const struct luks_state *state = image->state;
+
+    *out = (struct fmt_extent){
+        .kind = FMT_EXTENT_CODED,
+        .length = length,
+        .device = image->device,
+        .device_off = state->payload_off + offset,
+        .coded_in_place = state->volume && (offset | length) % CRYPTO_SECTOR_BYTES == 0,
+    };
     return 0;
+}
+
+static int luks_image_decode(const struct fmt_image *image, struct fmt_decoder *decoder,
+                             uint64_t offset, const struct fmt_extent *extent, const void *coded,
+                             void *out)
+{
+    const struct luks_state *state = image->state;
+
+    (void)decoder;
+    (void)coded;
+    crypto_volume_decrypt(state->volume, offset / CRYPTO_SECTOR_BYTES, out, (size_t)extent->length);
+    return 0;
+}
+
+/* All has its place. */
+static int luks_image_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
+                               struct fmt_extent *out)
+{
+    const struct luks_state *state = image->state;
+
+    return state->volume ? luks_image_map(image, offset, length, out) : -FMT_ENOTSUP;
+}
+
+static void luks_image_encrypt(const struct fmt_image *image, uint64_t offset, uint64_t device_off,
+                               void *buffer, size_t length)
+{
+    const struct luks_state *state = image->state;
+
+    (void)device_off;
+    crypto_volume_encrypt(state->volume, offset / CRYPTO_SECTOR_BYTES, buffer, length);
 }
 
 static struct crypto_run run_at(const struct fmt_image *image, uint64_t offset)
@@ -138,6 +174,9 @@ const struct fmt_driver fmt_luks_driver = {
     .create = luks_image_create,
     .map = luks_image_map,
     .read = luks_image_read,
+    .decode = luks_image_decode,
+    .allocate = luks_image_allocate,
+    .encrypt = luks_image_encrypt,
     .measure = luks_image_measure,
     .write = luks_image_write,
     .write_zeroes = luks_image_write_zeroes,

@@ -19,8 +19,8 @@ int qcow2_compress(const struct fmt_image *image, struct fmt_compressor *compres
         r = zstandard_encode(compressor->arena, &compressor->context, level, in, bytes, out,
                              out_bytes);
     else
-        r = deflate_encode(compressor->arena, &compressor->context, level, in, bytes, out,
-                           out_bytes);
+        r = deflate_encode(compressor->arena, &compressor->context, level, DEFLATE_RAW, in, bytes,
+                           out, out_bytes);
     if (r == -FMT_ENOSPC)
         *out_bytes = 0;
     return r == -FMT_ENOSPC ? 0 : r;

@@ -198,6 +198,7 @@ static int extent_at(struct fmt_image *image, uint64_t offset, struct fmt_extent
 {
     const struct qcow2_state *state = image->state;
     struct qcow2_entry entry;
+    size_t bytes;
 
     int r = qcow2_entry_find(image, offset, &entry);
     if (r < 0)
@@ -218,11 +219,19 @@ static int extent_at(struct fmt_image *image, uint64_t offset, struct fmt_extent
         break;
     case QCOW2_TYPE_NORMAL:
         out->kind = coded ? FMT_EXTENT_CODED : FMT_EXTENT_DATA;
+        out->coded_in_place = coded && offset % CRYPTO_SECTOR_BYTES == 0 && state->volume;
+        if (coded) {
+            out->device = state->data_device;
+            out->device_off = (entry.value & QCOW2_OFFSET_MASK) + offset % state->cluster_bytes;
+        }
         out->preallocated = !coded && preallocated(image);
         break;
     case QCOW2_TYPE_COMPRESSED:
         out->kind = FMT_EXTENT_CODED;
         out->compressed = true;
+        out->device = image->device;
+        qcow2_coded_place(state, entry.value, &out->device_off, &bytes);
+        out->coded_bytes = (uint32_t)bytes;
         break;
     default:
         break;

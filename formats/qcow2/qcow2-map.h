@@ -52,4 +52,8 @@ const uint8_t *qcow2_ahead_table(struct fmt_image *image, uint64_t l1_index);
 int qcow2_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
 int qcow2_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 
+/* fmt_driver.decode: compressed clusters, and encrypted ones in place. */
+int qcow2_decode(const struct fmt_image *image, struct fmt_decoder *decoder, uint64_t offset,
+                 const struct fmt_extent *extent, const void *coded, void *out);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: reading clusters, plain, compressed or encrypted. */
+#include "codec/deflate.h"
 #include "codec/rawdeflate.h"
 #include "codec/zstandard.h"
 #include "crypto/disk.h"
@@ -124,5 +125,49 @@ int qcow2_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t le
         offset += n;
         length -= n;
     }
+    return 0;
+}
+
+/* A compressed cluster, all of it: into @out, or by way of the scratch where less is wanted. */
+static int compressed_decode(const struct qcow2_state *state, struct fmt_decoder *decoder,
+                             uint64_t in_cluster, const struct fmt_extent *extent,
+                             const void *coded, void *out)
+{
+    size_t bytes = (size_t)state->cluster_bytes;
+    bool whole = extent->length == state->cluster_bytes;
+    int r;
+
+    if (!whole && !decoder->scratch)
+        decoder->scratch =
+            fmt_arena_buffer(decoder->arena, UINT64_C(1) << QCOW2_CLUSTER_BITS_MAX, SECTOR_BYTES);
+    void *to = whole ? out : decoder->scratch;
+    if (!to)
+        return -FMT_ENOMEM;
+    if (state->header.compression == QCOW2_ZSTD)
+        r = zstandard_decode_whole(decoder->arena, &decoder->context, coded, extent->coded_bytes,
+                                   to, bytes);
+    else
+        r = deflate_decode(decoder->arena, &decoder->context, DEFLATE_RAW, coded,
+                           extent->coded_bytes, to, bytes);
+    /* What libdeflate refuses, zlib may be more lenient with. */
+    if (r < 0 && state->header.compression != QCOW2_ZSTD)
+        r = rawdeflate_decode(decoder->arena, WINDOW_BITS, coded, extent->coded_bytes, to, bytes);
+    if (r == 0 && !whole)
+        memcpy(out, (uint8_t *)to + in_cluster, (size_t)extent->length);
+    return r;
+}
+
+int qcow2_decode(const struct fmt_image *image, struct fmt_decoder *decoder, uint64_t offset,
+                 const struct fmt_extent *extent, const void *coded, void *out)
+{
+    const struct qcow2_state *state = image->state;
+
+    if (extent->compressed)
+        return compressed_decode(state, decoder, offset % state->cluster_bytes, extent, coded, out);
+    if (!state->volume)
+        return -FMT_ENOTSUP;
+    crypto_volume_decrypt(state->volume,
+                          qcow2_crypt_off(state, offset, extent->device_off) / SECTOR_BYTES, out,
+                          (size_t)extent->length);
     return 0;
 }

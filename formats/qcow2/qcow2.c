@@ -157,6 +157,7 @@ const struct fmt_driver fmt_qcow2_driver = {
     .create = qcow2_create,
     .map = qcow2_map,
     .read = qcow2_read,
+    .decode = qcow2_decode,
     .check = qcow2_check,
     .measure = qcow2_measure,
     .allocate = qcow2_allocate,

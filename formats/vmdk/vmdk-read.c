@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* VMDK: reading, compressed grains (RFC 1950) included. */
+#include "codec/deflate.h"
 #include "codec/rawdeflate.h"
 #include "vmdk.h"
 
@@ -107,4 +108,20 @@ int vmdk_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t len
         length -= n;
     }
     return 0;
+}
+
+int vmdk_decode(const struct fmt_image *image, struct fmt_decoder *decoder, uint64_t offset,
+                const struct fmt_extent *extent, const void *coded, void *out)
+{
+    uint64_t bytes = le32_load((const uint8_t *)coded + 8);
+
+    (void)image;
+    (void)offset;
+    /* Whatever is unusual is for vmdk_read(). */
+    if (bytes == 0 || bytes > extent->coded_bytes - VMDK_MARKER_BYTES)
+        return -FMT_ENOTSUP;
+    int r = deflate_decode(decoder->arena, &decoder->context, DEFLATE_ZLIB,
+                           (const uint8_t *)coded + VMDK_MARKER_BYTES, (size_t)bytes, out,
+                           (size_t)extent->length);
+    return r == -FMT_EIO ? -FMT_ENOTSUP : r;
 }

@@ -231,7 +231,7 @@ int vmdk_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
 int vmdk_finish(struct fmt_image *image)
 {
     struct vmdk_state *state = image->state;
-    int r = 0;
+    int r = vmdk_pending_flush(image);
 
     for (uint32_t i = 0; r == 0 && i < state->extents; i++) {
         struct vmdk_extent *extent = &state->extent[i];

@@ -117,8 +117,11 @@ struct vmdk_state {
     bool embedded;          /* the descriptor lies in the extent */
     struct fmt_cache cache; /* tables of the extent that was asked last */
     struct vmdk_grain grain;
-    uint8_t *write_buffer; /* for a grain that is being compressed */
-    size_t write_room;
+    uint8_t *coded;   /* for a grain that is being compressed */
+    uint8_t *pending; /* compressed grains with their markers, not written yet */
+    size_t pending_bytes;
+    uint64_t pending_off;
+    uint32_t pending_device;
 };
 
 /* ---- vmdk-text.c: the descriptor's text; nothing in it is trusted ---- */
@@ -236,5 +239,17 @@ struct vmdk_new_extent {
 
 int vmdk_new_extent_write(struct fmt_env *env, uint32_t device,
                           const struct vmdk_new_extent *extent);
+
+/* ---- vmdk-write-coded.c ---- */
+
+/* Write out the compressed grains that are kept. */
+int vmdk_pending_flush(struct fmt_image *image);
+/* fmt_driver.compress and write_coded, of stream optimized extents. */
+int vmdk_compress(const struct fmt_image *image, struct fmt_compressor *compressor, const void *in,
+                  void *out, size_t *out_bytes);
+int vmdk_write_coded(struct fmt_image *image, uint64_t offset, const void *coded, size_t bytes);
+/* fmt_driver.decode: one compressed grain. */
+int vmdk_decode(const struct fmt_image *image, struct fmt_decoder *decoder, uint64_t offset,
+                const struct fmt_extent *extent, const void *coded, void *out);
 
 #endif
