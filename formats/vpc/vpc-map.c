@@ -31,7 +31,7 @@ static int bitmap_run(struct vpc_state *state, uint64_t block_off, uint64_t in_b
     uint8_t byte;
 
     for (; sector < sectors; sector++) {
-        int r = fmt_cache_read(&state->bat, block_off + sector / 8, &byte, 1);
+        int r = fmt_cache_read(&state->bitmaps, block_off + sector / 8, &byte, 1);
         if (r < 0)
             return r;
         bool bit = byte >> (7 - sector % 8) & 1;

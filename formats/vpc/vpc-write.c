@@ -10,7 +10,7 @@ static int bitmap_fill(struct vpc_state *state, uint64_t block_off)
 
     memset(ones, 0xff, sizeof(ones));
     for (uint32_t at = 0; r == 0 && at < state->bitmap_bytes; at += sizeof(ones))
-        r = fmt_cache_write(&state->bat, block_off + at, ones, sizeof(ones));
+        r = fmt_cache_write(&state->bitmaps, block_off + at, ones, sizeof(ones));
     return r;
 }
 
@@ -67,7 +67,10 @@ int vpc_finish(struct fmt_image *image)
 
     if (!state->append.ready)
         return 0;
-    int r = io_write(image->env, image->device, state->append.end_off, state->footer_bytes,
+    /* The BAT comes last: until then, a new image is empty. */
+    int r = fmt_cache_flush(&state->bitmaps);
+    if (r == 0)
+        r = io_write(image->env, image->device, state->append.end_off, state->footer_bytes,
                      VPC_FOOTER_BYTES);
     return r < 0 ? r : fmt_cache_flush(&state->bat);
 }

@@ -183,6 +183,7 @@ static int dynamic_open(struct fmt_image *image, struct vpc_state *state)
     state->bitmap_bytes =
         (uint32_t)round_up_u64(header->block_bytes / FMT_SECTOR_BYTES / 8, FMT_SECTOR_BYTES);
     fmt_cache_init(&state->bat, env, image->device, VPC_CACHE_PAGES);
+    fmt_cache_init(&state->bitmaps, env, image->device, VPC_CACHE_PAGES);
     r = blocks_check(image, state);
     if (r < 0 || state->footer.type != VPC_DIFFERENCING)
         return r;

@@ -72,7 +72,7 @@ struct vpc_state {
     uint8_t footer_bytes[VPC_FOOTER_BYTES];
     uint32_t bitmap_bytes; /* before each block's data: whole sectors */
     uint64_t end_off;      /* behind the last block: where the next block goes */
-    struct fmt_cache bat;
+    struct fmt_cache bat, bitmaps; /* of the blocks' sectors */
     bool parent_checked; /* the parent, if any, was found to be the right one */
     struct fmt_append append;
 };
