@@ -411,6 +411,7 @@ static int chunks_make(struct worker *w)
     struct fmt_arena *arena = &w->g->arena;
 
     w->compressor.arena = arena;
+    w->compressor.level = w->copy->how.level;
     w->decoder.arena = arena;
     for (unsigned i = 0; i < 2; i++) {
         struct chunk *chunk = fmt_arena_alloc(arena, sizeof(*chunk));

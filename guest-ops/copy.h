@@ -44,6 +44,7 @@ struct copy_how {
     uint64_t total_bytes;
     struct sparse sparse;
     bool compressed;
+    int level;              /* of compression; 0: the codec's own */
     uint64_t cluster_bytes; /* of a compressed target */
     uint64_t piece_bytes;   /* the longest piece of data */
     uint64_t backing_bytes; /* of the target's backing file; UINT64_MAX: none, or not known */

@@ -241,6 +241,7 @@ static int how_fill(struct convert *c)
     uint64_t sparse = tree_get_u64(job, c->root, "sparse-bytes", 0);
 
     how->compressed = job_flag(c, "compressed");
+    how->level = (int)min_u64(INT32_MAX, tree_get_u64(job, c->root, "compression-level", 0));
     how->salvage = job_flag(c, "salvage");
     how->quiet = job_flag(c, "quiet");
     how->progress = job_flag(c, "progress");

@@ -136,6 +136,10 @@ static Value *job_new(const ConvertRun *run, Value *sources)
     value_dict_put(job, "sparse-bytes",
                    value_new_uint((uint64_t)command_line_number(line, 'S', SPARSE_DEFAULT_BYTES)));
     value_dict_put_bool(job, "compressed", command_line_has(line, 'c'));
+    if (run->target.create.opts)
+        value_dict_put(
+            job, "compression-level",
+            value_new_uint(opts_get_number(run->target.create.opts, "compression_level", 0)));
     value_dict_put_bool(job, "salvage", command_line_has(line, COMMAND_OPTION_SALVAGE));
     value_dict_put_bool(job, "quiet", command_line_has(line, 'q'));
     value_dict_put_bool(job, "progress", run->progress.is_shown);

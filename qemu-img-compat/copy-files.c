@@ -124,19 +124,6 @@ void copy_target_clear(CopyTarget *target)
     g_clear_error(&target->fault);
 }
 
-/* What creating was given for the writer alone. */
-static void writer_options_add(const CopyTarget *target, Value *description)
-{
-    static const char name[] = "compression_level";
-    const Value *known = value_dict_get(description, "options");
-
-    if (!target->create.opts || !opts_is_set(target->create.opts, name))
-        return;
-    Value *options = known ? value_copy(known) : value_new_dict();
-    value_dict_put(options, name, value_new_uint(opts_get_number(target->create.opts, name, 0)));
-    value_dict_put(description, "options", options);
-}
-
 /* The target, made or there already, is opened to be written. */
 static bool target_open(CopyTarget *target, Session *session, uint32_t *device,
                         struct tree_writer *reply, GError **error)
@@ -148,7 +135,6 @@ static bool target_open(CopyTarget *target, Session *session, uint32_t *device,
     g_autoptr(Value) description = session_target_open(session, target->node, error);
     if (!description)
         return false;
-    writer_options_add(target, description);
     *device = session_description_device(description);
     target->device = *device;
     target->opened = true;

@@ -12,7 +12,8 @@ int qcow2_compress(const struct fmt_image *image, struct fmt_compressor *compres
 {
     const struct qcow2_state *state = image->state;
     size_t bytes = (size_t)state->cluster_bytes;
-    int level = compressor->level ? compressor->level : state->compression_level, r;
+    int max = state->header.compression == QCOW2_ZSTD ? QCOW2_ZSTD_LEVEL_MAX : QCOW2_ZLIB_LEVEL_MAX;
+    int level = compressor->level < max ? compressor->level : max, r;
 
     *out_bytes = bytes - 1; /* as long as the cluster itself is no gain */
     if (state->header.compression == QCOW2_ZSTD)

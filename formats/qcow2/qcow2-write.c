@@ -53,9 +53,6 @@ int qcow2_open_writable(struct fmt_image *image)
     }
     if (r < 0)
         return fmt_fail(image->env, -r, FMT_ERR_QCOW2_UPDATE_HEADER, FMT_NUM(-r));
-    uint64_t level = fmt_option_number(image->options, "compression_level", 0);
-    state->compression_level = (int)min_u64(
-        level, h->compression == QCOW2_ZSTD ? QCOW2_ZSTD_LEVEL_MAX : QCOW2_ZLIB_LEVEL_MAX);
     return h->incompatible & QCOW2_DIRTY ? dirty_repair(image) : 0;
 }
 

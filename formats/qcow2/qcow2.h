@@ -164,7 +164,6 @@ struct qcow2_state {
     struct qcow2_snapshot *snapshot; /* facts.snapshot_count of them */
     uint64_t snapshots_bytes;        /* that their table takes */
 
-    int compression_level;         /* of clusters that are written; 0: the codec's own */
     struct qcow2_decoded *decoded; /* qcow2-read.c; made when first needed */
     struct qcow2_ahead *ahead;     /* qcow2-ahead.c; NULL: none */
     bool ahead_tried;

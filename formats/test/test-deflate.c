@@ -92,7 +92,8 @@ static void test_size(void **state)
     for (unsigned kind = 0; kind < KINDS; kind++) {
         size_t ours = 2 * BYTES, zlibs = 2 * BYTES;
         fill(kind, in, BYTES);
-        assert_int_equal(deflate_encode(&world->arena, &context, 0, DEFLATE_RAW, in, BYTES, out, &ours), 0);
+        assert_int_equal(
+            deflate_encode(&world->arena, &context, 0, DEFLATE_RAW, in, BYTES, out, &ours), 0);
         assert_int_equal(rawdeflate_encode(&world->arena, WINDOW_BITS, 0, in, BYTES, out, &zlibs),
                          0);
         if (ours > zlibs + zlibs * (kind == 6 ? 3 : 1) / 100 + 16)
@@ -115,7 +116,8 @@ static void test_room(void **state)
     for (unsigned kind = 0; kind < KINDS; kind++) {
         size_t whole = sizeof(out);
         fill(kind, in, BYTES);
-        assert_int_equal(deflate_encode(&world->arena, &context, 0, DEFLATE_RAW, in, BYTES, out, &whole), 0);
+        assert_int_equal(
+            deflate_encode(&world->arena, &context, 0, DEFLATE_RAW, in, BYTES, out, &whole), 0);
         /* Close to what it needs the library may go either way. */
         for (size_t room = 0; room <= whole + SLACK; room++) {
             size_t coded = room;

@@ -70,10 +70,10 @@ struct vpc_state {
     struct vpc_footer footer;
     struct vpc_header header; /* not of fixed images */
     uint8_t footer_bytes[VPC_FOOTER_BYTES];
-    uint32_t bitmap_bytes; /* before each block's data: whole sectors */
-    uint64_t end_off;      /* behind the last block: where the next block goes */
+    uint32_t bitmap_bytes;         /* before each block's data: whole sectors */
+    uint64_t end_off;              /* behind the last block: where the next block goes */
     struct fmt_cache bat, bitmaps; /* of the blocks' sectors */
-    bool parent_checked; /* the parent, if any, was found to be the right one */
+    bool parent_checked;           /* the parent, if any, was found to be the right one */
     struct fmt_append append;
 };
 
