@@ -6,7 +6,7 @@
 
 #include "common/error.h"
 
-enum { LEVEL_DEFAULT = 4, CONTEXT_ALIGN_BYTES = 64 };
+enum { LEVEL_DEFAULT = 6, CONTEXT_ALIGN_BYTES = 64 };
 
 /*
  * The library asks for memory without saying for whom. It does so only when a context is made, by
