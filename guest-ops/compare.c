@@ -12,6 +12,11 @@ struct stretch {
     uint64_t offset, bytes;
     bool has[2]; /* bytes that are to be read */
     uint8_t *data[2];
+    /* Bytes of two files as they are: the host compares them, and they stay where they are. */
+    bool is_hosted;
+    uint32_t device[2];
+    uint64_t device_off[2];
+    struct abi_completion done;
 };
 
 struct compare_worker {
@@ -47,7 +52,8 @@ static void error_keep(struct compare *c, uint64_t offset, unsigned image, bool 
 }
 
 /* What is known of the range; *bytes: how much of it that holds for. */
-static int status_find(struct compare *c, unsigned i, uint64_t *bytes, unsigned *flags)
+static int status_find(struct compare *c, unsigned i, uint64_t *bytes, unsigned *flags,
+                       struct stretch *s)
 {
     enum { REACHES_END = 1 << 16 };
     struct chain *chain = &c->chain[i];
@@ -57,6 +63,10 @@ static int status_find(struct compare *c, unsigned i, uint64_t *bytes, unsigned 
 
     if (r < 0)
         return r;
+    s->is_hosted &= found.extent.kind == FMT_EXTENT_DATA &&
+                    found.extent.device < LAYER_DEVICE_FIRST && found.told_bytes <= found.length;
+    s->device[i] = found.extent.device;
+    s->device_off[i] = found.extent.device_off;
     /* Files may end within a sector; disks do not. */
     *bytes = found.told_bytes == rest ? c->bytes[i] - c->at : found.told_bytes;
     *flags = found.flags;
@@ -71,8 +81,9 @@ static bool stretch_find(struct compare *c, struct stretch *s)
     unsigned flags[2];
     uint64_t bytes[2];
 
+    *s = (struct stretch){.offset = c->at, .is_hosted = true};
     for (unsigned i = 0; i < 2; i++) {
-        int r = status_find(c, i, &bytes[i], &flags[i]);
+        int r = status_find(c, i, &bytes[i], &flags[i], s);
         if (r < 0) {
             error_keep(c, c->at, i, false, r);
             return false;
@@ -84,11 +95,10 @@ static bool stretch_find(struct compare *c, struct stretch *s)
     }
     bool present[2] = {flags[0] & ABI_MAP_PRESENT, flags[1] & ABI_MAP_PRESENT};
     bool zero = flags[0] & flags[1] & ABI_MAP_ZERO;
-    *s = (struct stretch){
-        .offset = c->at,
-        .bytes = min_u64(bytes[0], bytes[1]),
-        .has = {!zero && present[0], !zero && present[1]}
-    };
+    s->bytes = min_u64(bytes[0], bytes[1]);
+    for (unsigned n = 0; n < 2; n++)
+        s->has[n] = !zero && present[n];
+    s->is_hosted &= s->has[0] && s->has[1];
     return true;
 }
 
@@ -98,7 +108,7 @@ static bool stretch_find_over(struct compare *c, struct stretch *s)
     unsigned longer = c->bytes[1] > c->bytes[0], flags;
 
     *s = (struct stretch){.offset = c->at};
-    int r = status_find(c, longer, &s->bytes, &flags);
+    int r = status_find(c, longer, &s->bytes, &flags, s);
     if (r < 0) {
         error_keep(c, c->at, longer, false, r);
         return false;
@@ -107,9 +117,20 @@ static bool stretch_find_over(struct compare *c, struct stretch *s)
     return true;
 }
 
-static void stretch_read(struct compare_worker *w, const struct stretch *s)
+static void stretch_read(struct compare_worker *w, struct stretch *s)
 {
     struct compare *c = w->compare;
+    const struct abi_request request = {.kind = ABI_REQ_COMPARE,
+                                        .device = s->device[0],
+                                        .offset = s->device_off[0],
+                                        .length = s->bytes,
+                                        .device2 = s->device[1],
+                                        .offset2 = s->device_off[1]};
+
+    if (s->is_hosted) {
+        ring_post_for(w->g, &request, &s->done);
+        return;
+    }
 
     for (unsigned i = 0; i < 2; i++) {
         int r = s->has[i] ? reads_begin(&w->reads, &c->chain[i], s->offset, s->data[i], s->bytes,
@@ -138,7 +159,7 @@ static void progress_tell(const struct compare_worker *w, const struct stretch *
 static bool claim(struct compare_worker *w)
 {
     struct compare *c = w->compare;
-    uint64_t both = min_u64(c->bytes[0], c->bytes[1]), used = 0;
+    uint64_t both = min_u64(c->bytes[0], c->bytes[1]), used = 0, hosted = 0;
     uint64_t end = c->bytes[0] > c->bytes[1] ? c->bytes[0] : c->bytes[1];
 
     w->count = w->reads.count = 0;
@@ -148,15 +169,16 @@ static bool claim(struct compare_worker *w)
         struct stretch *s = &w->stretch[w->count];
         if (!(c->at < both ? stretch_find(c, s) : stretch_find_over(c, s)))
             break;
-        bool read = s->has[0] || s->has[1];
-        if (read)
+        bool read = !s->is_hosted && (s->has[0] || s->has[1]);
+        if (read || s->is_hosted)
             s->bytes = min_u64(s->bytes, COMPARE_BUFFER_BYTES);
-        if (read && s->bytes > COMPARE_BUFFER_BYTES - used)
+        if ((read && s->bytes > COMPARE_BUFFER_BYTES - used) || hosted >= COMPARE_HOSTED_BYTES)
             break;
         s->data[0] = w->buffer[0] + used;
         s->data[1] = w->buffer[1] + used;
         if (read)
             used += s->bytes;
+        hosted += s->is_hosted ? s->bytes : 0;
         stretch_read(w, s);
         c->at += s->bytes;
         w->count++;
@@ -170,6 +192,10 @@ static bool stretch_differs(const struct stretch *s, uint64_t *offset)
 {
     uint64_t at = 0;
 
+    if (s->is_hosted) {
+        *offset = s->offset + s->done.value / FMT_SECTOR_BYTES * FMT_SECTOR_BYTES;
+        return s->done.value < s->bytes;
+    }
     if (s->has[0] && s->has[1]) {
         if (memcmp(s->data[0], s->data[1], s->bytes) == 0)
             return false;
@@ -187,10 +213,28 @@ static bool stretch_differs(const struct stretch *s, uint64_t *offset)
     return true;
 }
 
+/* Read the stretch anew, by itself: the host could not compare it, or its bytes are gone. */
+static void stretch_retry(struct compare_worker *w, struct stretch *s)
+{
+    struct compare *c = w->compare;
+
+    s->is_hosted = false;
+    team_lock(w->g, &c->lock);
+    c->env->io_ctx = w->g;
+    for (unsigned i = 0; i < 2; i++) {
+        s->data[i] = w->buffer[i];
+        int r = s->has[i] ? chain_read(&c->chain[i], s->offset, s->data[i], s->bytes) : 0;
+        if (r < 0)
+            error_keep(c, s->offset, i, true, r);
+    }
+    team_unlock(&c->lock);
+}
+
 /* What was read, in order; with the lock only if there is something to tell. */
 static void judge(struct compare_worker *w)
 {
     struct compare *c = w->compare;
+    bool lost = false;
     uint64_t offset;
 
     if (reads_wait(&w->reads) < 0) {
@@ -204,12 +248,18 @@ static void judge(struct compare_worker *w)
         team_unlock(&c->lock);
     }
     for (unsigned i = 0; i < w->count && w->stretch[i].offset < c->ends_at; i++) {
-        if (!stretch_differs(&w->stretch[i], &offset)) {
-            progress_tell(w, &w->stretch[i]);
+        struct stretch *s = &w->stretch[i];
+        lost |= s->is_hosted && s->done.status < 0;
+        if (lost)
+            stretch_retry(w, s);
+        if (s->offset >= c->ends_at)
+            return;
+        if (!stretch_differs(s, &offset)) {
+            progress_tell(w, s);
             continue;
         }
         team_lock(w->g, &c->lock);
-        event_keep(c, w->stretch[i].offset, COMPARE_CONTENT, offset);
+        event_keep(c, s->offset, COMPARE_CONTENT, offset);
         team_unlock(&c->lock);
         return;
     }

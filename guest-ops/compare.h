@@ -10,6 +10,7 @@
 
 enum {
     COMPARE_BUFFER_BYTES = 2 << 20, /* the longest stretch, and the reference's */
+    COMPARE_HOSTED_BYTES = 8 << 20, /* compared by the host, by one doorbell */
     COMPARE_STRETCHES_MAX = 64,
 };
 

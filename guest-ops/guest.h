@@ -63,6 +63,8 @@ int ring_call(struct guest *g, const struct abi_request *request,
 /* Send a request with the next doorbell, or when the vCPU is done. Its memory must stay as it is
  * until then. @status, if not NULL, is set when the guest learns it. */
 void ring_post(struct guest *g, const struct abi_request *request, int *status);
+/* The same for requests whose answer is a value, too. */
+void ring_post_for(struct guest *g, const struct abi_request *request, struct abi_completion *done);
 /* Wait for all that was posted. */
 void ring_flush(struct guest *g);
 /* Wait for all that was posted, which is chained, and be done: returns only if one has failed. */

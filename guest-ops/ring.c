@@ -2,8 +2,8 @@
 /* The guest's end of the ring. */
 #include "doorbell.h"
 
-/* Other cookies are addresses of statuses. */
-enum { COOKIE_POSTED = 1, COOKIE_CALLED = 2 };
+/* Other cookies are addresses: of statuses, or, with the lowest bit set, of whole completions. */
+enum { COOKIE_POSTED = 1, COOKIE_CALLED = 2, COOKIE_WHOLE = 1 };
 
 /* Produce a request; nobody is told yet. */
 static void push(struct guest *g, const struct abi_request *request, uint64_t cookie)
@@ -28,17 +28,31 @@ static struct abi_completion take(struct guest *g)
 {
     struct abi_completion done = pop(g);
 
-    if (done.cookie != COOKIE_POSTED && done.cookie != COOKIE_CALLED)
+    if (done.cookie == COOKIE_POSTED || done.cookie == COOKIE_CALLED)
+        return done;
+    if (done.cookie & COOKIE_WHOLE)
+        *(struct abi_completion *)(uintptr_t)(done.cookie - COOKIE_WHOLE) = done;
+    else
         *(int *)(uintptr_t)done.cookie = done.status;
     return done;
 }
 
-void ring_post(struct guest *g, const struct abi_request *request, int *status)
+static void post(struct guest *g, const struct abi_request *request, uint64_t cookie)
 {
     if (g->posted == ABI_RING_ENTRIES - 1) /* one is left for a call */
         ring_flush(g);
-    push(g, request, status ? (uint64_t)(uintptr_t)status : COOKIE_POSTED);
+    push(g, request, cookie);
     g->posted++;
+}
+
+void ring_post(struct guest *g, const struct abi_request *request, int *status)
+{
+    post(g, request, status ? (uint64_t)(uintptr_t)status : COOKIE_POSTED);
+}
+
+void ring_post_for(struct guest *g, const struct abi_request *request, struct abi_completion *done)
+{
+    post(g, request, (uint64_t)(uintptr_t)done + COOKIE_WHOLE);
 }
 
 void ring_flush(struct guest *g)

@@ -118,6 +118,9 @@ static uint64_t same_bytes(const unsigned char *a, const unsigned char *b)
     return same;
 }
 
+/* Both pieces stay in the second-level cache. */
+enum { COMPARE_PIECE_BYTES = 256 << 10 };
+
 int serve_compare(struct serve_call *call)
 {
     const struct abi_request *request = call->request;
@@ -125,10 +128,10 @@ int serve_compare(struct serve_call *call)
 
     if (!a)
         return -ENOMEM;
-    unsigned char *b = a + SERVE_BOUNCE_BYTES;
+    unsigned char *b = a + COMPARE_PIECE_BYTES;
     for (uint64_t done = 0; done < request->length;) {
         uint64_t rest = request->length - done;
-        uint64_t piece = rest < SERVE_BOUNCE_BYTES ? rest : SERVE_BOUNCE_BYTES;
+        uint64_t piece = rest < COMPARE_PIECE_BYTES ? rest : COMPARE_PIECE_BYTES;
         int r = vmm_has_ended(call->vmm)
                     ? -ECANCELED
                     : device_read(call->vmm, call->device, a, piece, request->offset + done, false);
