@@ -117,20 +117,12 @@ static bool stretch_find_over(struct compare *c, struct stretch *s)
     return true;
 }
 
-static void stretch_read(struct compare_worker *w, struct stretch *s)
+static void stretch_read(struct compare_worker *w, const struct stretch *s)
 {
     struct compare *c = w->compare;
-    const struct abi_request request = {.kind = ABI_REQ_COMPARE,
-                                        .device = s->device[0],
-                                        .offset = s->device_off[0],
-                                        .length = s->bytes,
-                                        .device2 = s->device[1],
-                                        .offset2 = s->device_off[1]};
 
-    if (s->is_hosted) {
-        ring_post_for(w->g, &request, &s->done);
+    if (s->is_hosted)
         return;
-    }
 
     for (unsigned i = 0; i < 2; i++) {
         int r = s->has[i] ? reads_begin(&w->reads, &c->chain[i], s->offset, s->data[i], s->bytes,
@@ -230,6 +222,22 @@ static void stretch_retry(struct compare_worker *w, struct stretch *s)
     team_unlock(&c->lock);
 }
 
+/* Let the host compare, with the next doorbell. */
+static void hosted_post(struct compare_worker *w)
+{
+    for (unsigned i = 0; i < w->count; i++) {
+        struct stretch *s = &w->stretch[i];
+        const struct abi_request request = {.kind = ABI_REQ_COMPARE,
+                                            .device = s->device[0],
+                                            .offset = s->device_off[0],
+                                            .length = s->bytes,
+                                            .device2 = s->device[1],
+                                            .offset2 = s->device_off[1]};
+        if (s->is_hosted)
+            ring_post_for(w->g, &request, &s->done);
+    }
+}
+
 /* What was read, in order; with the lock only if there is something to tell. */
 static void judge(struct compare_worker *w)
 {
@@ -237,6 +245,7 @@ static void judge(struct compare_worker *w)
     bool lost = false;
     uint64_t offset;
 
+    hosted_post(w);
     if (reads_wait(&w->reads) < 0) {
         team_lock(w->g, &c->lock);
         c->env->io_ctx = w->g;

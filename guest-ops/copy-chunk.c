@@ -14,6 +14,7 @@ struct write {
     uint32_t device;
     uint32_t bytes;
     uint8_t *data;
+    bool posted;
     int status;
 };
 
@@ -47,6 +48,26 @@ struct worker {
     struct fmt_decoder decoder;
 };
 
+/* Send what is to be written, with the next doorbell. Not before: calls of drivers meanwhile would
+ * wait for it, too. */
+static void writes_post(struct worker *w)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct chunk *chunk = w->chunk[i];
+        for (unsigned n = 0; n < chunk->writes; n++) {
+            struct write *write = &chunk->write[n];
+            const struct abi_request request = {.kind = ABI_REQ_WRITE,
+                                                .device = write->device,
+                                                .offset = write->device_off,
+                                                .length = write->bytes,
+                                                .addr = (uint64_t)(uintptr_t)write->data};
+            if (!write->posted)
+                ring_post(w->g, &request, &write->status);
+            write->posted = true;
+        }
+    }
+}
+
 /* What was being written, and is not any more: tell what has failed, the first of the disk's. */
 static void writes_check(struct worker *w)
 {
@@ -63,6 +84,13 @@ static void writes_check(struct worker *w)
     }
     if (first)
         copy_fail(w->copy, COPY_STAGE_WRITE, first->piece_off, first->status);
+}
+
+static void writes_flush(struct worker *w)
+{
+    writes_post(w);
+    ring_flush(w->g);
+    writes_check(w);
 }
 
 /* ---- reading ---- */
@@ -116,8 +144,9 @@ static void reads_judge(struct worker *w, struct chunk *chunk)
 static void chunk_read_finish(struct worker *w, struct chunk *chunk)
 {
     struct copy *copy = w->copy;
-    int r = reads_wait(&chunk->reads);
 
+    writes_post(w);
+    int r = reads_wait(&chunk->reads);
     writes_check(w);
     if (r == 0)
         return;
@@ -143,7 +172,7 @@ static int piece_read(struct worker *w, struct chunk *chunk, const struct copy_p
         fmt_error_clear(copy->source_env->error);
         if (!copy->how.salvage)
             return r;
-        ring_flush(w->g); /* what is under way would come later */
+        reads_wait(&chunk->reads); /* what is begun would come later */
         piece_salvage(w, piece, data);
         break;
     }
@@ -212,18 +241,13 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
 
 /* ---- writing ---- */
 
-/* Let the bytes go. */
-static void write_begin(struct worker *w, struct write *write)
+/* Make the bytes what they will be in the file. */
+static void write_encrypt(struct write *write)
 {
     if (write->image)
         write->image->driver->encrypt(write->image, write->offset, write->device_off, write->data,
                                       write->bytes);
-    const struct abi_request request = {.kind = ABI_REQ_WRITE,
-                                        .device = write->device,
-                                        .offset = write->device_off,
-                                        .length = write->bytes,
-                                        .addr = (uint64_t)(uintptr_t)write->data};
-    ring_post(w->g, &request, &write->status);
+    write->image = NULL;
 }
 
 /* The chunk has more stretches than fit: let those that are known go before its turn is over. */
@@ -232,9 +256,8 @@ static void writes_make_room(struct worker *w, struct chunk *chunk)
     if (chunk->writes < COPY_WRITES_MAX)
         return;
     for (unsigned i = 0; i < chunk->writes; i++)
-        write_begin(w, &chunk->write[i]);
-    ring_flush(w->g);
-    writes_check(w);
+        write_encrypt(&chunk->write[i]);
+    writes_flush(w);
 }
 
 /* Find places for data, where the target gives any. */
@@ -393,12 +416,11 @@ static void chunk_place(struct worker *w, struct chunk *chunk)
     if (status == 0)
         __atomic_store_n(&copy->turn, chunk->sequence + 1, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < chunk->writes && !copy->failed; i++)
-        write_begin(w, &chunk->write[i]);
+        write_encrypt(&chunk->write[i]);
     if (status == 0 && chunk->read_status == 0)
         return;
     /* What comes before the failure is written, and may fail first. */
-    ring_flush(w->g);
-    writes_check(w);
+    writes_flush(w);
     if (status < 0)
         copy_fail(copy, COPY_STAGE_WRITE, chunk->piece[placed].offset, status);
     else
@@ -445,6 +467,5 @@ void copy_work(struct guest *g, struct copy *copy)
         chunk_compress(&w, w.chunk[i]);
         chunk_place(&w, w.chunk[i]);
     }
-    ring_flush(g);
-    writes_check(&w);
+    writes_flush(&w);
 }

@@ -13,10 +13,26 @@ int reads_decode_with(struct reads *reads, struct fmt_decoder *decoder)
     return 0;
 }
 
+/* All at once, and not before: a call of a driver meanwhile would wait for them, too. */
+static void reads_post(struct reads *reads)
+{
+    for (unsigned i = 0; i < reads->count; i++) {
+        struct read *read = &reads->read[i];
+        const struct abi_request request = {.kind = ABI_REQ_READ,
+                                            .device = read->extent.device,
+                                            .offset = read->extent.device_off,
+                                            .length = read->coded_bytes,
+                                            .addr = (uint64_t)(uintptr_t)read->coded};
+        if (read->status == 0)
+            ring_post(reads->g, &request, &read->status);
+    }
+}
+
 int reads_wait(struct reads *reads)
 {
     unsigned failed = 0;
 
+    reads_post(reads);
     ring_flush(reads->g);
     for (unsigned i = 0; i < reads->count; i++) {
         struct read *read = &reads->read[i];
@@ -63,12 +79,7 @@ static int file_read(struct reads *reads, const struct fmt_extent *extent, const
     read->coded = elsewhere ? reads->coded + reads->coded_used : read->to;
     if (elsewhere)
         reads->coded_used += bytes;
-    const struct abi_request request = {.kind = ABI_REQ_READ,
-                                        .device = extent->device,
-                                        .offset = extent->device_off,
-                                        .length = bytes,
-                                        .addr = (uint64_t)(uintptr_t)read->coded};
-    ring_post(reads->g, &request, &read->status);
+    read->coded_bytes = bytes;
     return 0;
 }
 

@@ -23,7 +23,8 @@ struct read {
     /* What is coded is read elsewhere, and decoded then. */
     const struct fmt_image *image;
     struct fmt_extent extent;
-    uint8_t *coded;
+    uint8_t *coded; /* where it is read: @to, unless it has to be decoded to there */
+    uint64_t coded_bytes;
 };
 
 struct reads {
@@ -43,8 +44,8 @@ struct reads {
 int reads_begin(struct reads *reads, struct chain *chain, uint64_t offset, uint8_t *to,
                 uint64_t bytes, uint64_t tag);
 
-/* Wait for all; only those that failed are left in the list. Returns 0, or the status of the
- * first of them. */
+/* Read all that was begun, and wait; only those that failed are left in the list. Returns 0, or the
+ * status of the first of them. */
 int reads_wait(struct reads *reads);
 
 /* What is left in the list because it cannot be decoded here is read by the drivers. Their env must
