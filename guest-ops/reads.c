@@ -90,7 +90,7 @@ static bool can_decode(const struct reads *reads, const struct chain_extent *fou
 
     return reads->decoder && found->image->driver->decode && extent->length == found->length &&
            extent->device < LAYER_DEVICE_FIRST &&
-           (extent->coded_in_place ||
+           ((extent->coded_in_place && extent->length % FMT_SECTOR_BYTES == 0) ||
             (extent->coded_bytes > 0 && extent->coded_bytes <= READS_CODED_BYTES));
 }
 

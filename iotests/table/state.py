@@ -110,13 +110,13 @@ def content_id_hidden(head):
     if not found:
         return head, 0
     short = 8 - len(found[1])
-    rest = head[found.end(1):]
+    before, rest = head[:found.start(1)] + bytes(8), head[found.end(1):]
+    # A shorter ID than the last one leaves some of the longer text behind the end of its own.
     if not head.startswith(b"KDMV"):
-        rest = rest.partition(b"\0")[0]  # behind it, what a longer ID has left
-    else:
-        inside = DESCRIPTOR_END - found.end(1)
-        rest = rest[:inside - short] + rest[inside:]
-    return head[:found.start(1)] + bytes(8) + rest, short
+        return before + rest.partition(b"\0")[0], short
+    inside = max(DESCRIPTOR_END - found.end(1), 0)
+    text = rest[:inside].partition(b"\0")[0].ljust(DESCRIPTOR_END - len(before), b"\0")
+    return before + text + rest[inside:], short
 
 
 def describe(folder, rules, judge):
