@@ -48,8 +48,17 @@ struct worker {
     struct fmt_decoder decoder;
 };
 
+/* Make the bytes what they will be in the file. */
+static void write_encrypt(struct write *write)
+{
+    if (write->image)
+        write->image->driver->encrypt(write->image, write->offset, write->device_off, write->data,
+                                      write->bytes);
+    write->image = NULL;
+}
+
 /* Send what is to be written, with the next doorbell. Not before: calls of drivers meanwhile would
- * wait for it, too. */
+ * wait for it, too. Nothing leaves that has not been encrypted if it is to be. */
 static void writes_post(struct worker *w)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -61,8 +70,10 @@ static void writes_post(struct worker *w)
                                                 .offset = write->device_off,
                                                 .length = write->bytes,
                                                 .addr = (uint64_t)(uintptr_t)write->data};
-            if (!write->posted)
-                ring_post(w->g, &request, &write->status);
+            if (write->posted)
+                continue;
+            write_encrypt(write);
+            ring_post(w->g, &request, &write->status);
             write->posted = true;
         }
     }
@@ -197,6 +208,12 @@ static void progress_tell(struct worker *w, uint64_t bytes)
         ring_post(w->g, &request, NULL);
 }
 
+/* A cluster to be compressed is filled up with zeroes where it is the disk's last one. */
+static uint64_t piece_room(const struct copy *copy, const struct copy_piece *piece)
+{
+    return copy->how.compressed ? copy->how.cluster_bytes : piece->bytes;
+}
+
 /* Take the next pieces, as many as fit, and begin to read them. False: there are none. */
 static bool chunk_claim(struct worker *w, struct chunk *chunk)
 {
@@ -214,7 +231,7 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
             copy_fail(copy, COPY_STAGE_STATUS, copy->at, r);
             break;
         }
-        if (piece.status == COPY_DATA && piece.bytes > COPY_BUFFER_BYTES - chunk->used)
+        if (piece.status == COPY_DATA && piece_room(copy, &piece) > COPY_BUFFER_BYTES - chunk->used)
             break;
         chunk->piece[chunk->pieces] = piece;
         chunk->data[chunk->pieces] = chunk->buffer + chunk->used;
@@ -225,7 +242,7 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
                 copy->at = copy->how.total_bytes;
                 break;
             }
-            chunk->used += piece.bytes;
+            chunk->used += piece_room(copy, &piece);
             if (piece.counts)
                 progress_tell(w, piece.bytes);
         }
@@ -241,23 +258,11 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
 
 /* ---- writing ---- */
 
-/* Make the bytes what they will be in the file. */
-static void write_encrypt(struct write *write)
-{
-    if (write->image)
-        write->image->driver->encrypt(write->image, write->offset, write->device_off, write->data,
-                                      write->bytes);
-    write->image = NULL;
-}
-
 /* The chunk has more stretches than fit: let those that are known go before its turn is over. */
-static void writes_make_room(struct worker *w, struct chunk *chunk)
+static void writes_make_room(struct worker *w, const struct chunk *chunk)
 {
-    if (chunk->writes < COPY_WRITES_MAX)
-        return;
-    for (unsigned i = 0; i < chunk->writes; i++)
-        write_encrypt(&chunk->write[i]);
-    writes_flush(w);
+    if (chunk->writes == COPY_WRITES_MAX)
+        writes_flush(w);
 }
 
 /* Find places for data, where the target gives any. */
@@ -415,8 +420,6 @@ static void chunk_place(struct worker *w, struct chunk *chunk)
     team_unlock(&copy->target_lock);
     if (status == 0)
         __atomic_store_n(&copy->turn, chunk->sequence + 1, __ATOMIC_RELEASE);
-    for (unsigned i = 0; i < chunk->writes && !copy->failed; i++)
-        write_encrypt(&chunk->write[i]);
     if (status == 0 && chunk->read_status == 0)
         return;
     /* What comes before the failure is written, and may fail first. */
