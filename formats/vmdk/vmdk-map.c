@@ -163,7 +163,8 @@ static int sparse_map(struct fmt_image *image, const struct vmdk_extent *extent,
         out->device = extent->device;
         out->device_off = cluster.offset;
         /* How long it is stands before it: one that does not shrink is hardly longer. */
-        if (cluster.in_cluster == 0 && extent->has_markers)
+        if (cluster.in_cluster == 0 && extent->has_markers &&
+            extent->cluster_sectors <= VMDK_GRAIN_MAX_BYTES / FMT_SECTOR_BYTES)
             out->coded_bytes =
                 (uint32_t)(extent->cluster_sectors * FMT_SECTOR_BYTES + FMT_SECTOR_BYTES);
         return 0;

@@ -13,19 +13,6 @@ static size_t coded_bytes_max(uint64_t grain_bytes)
     return (size_t)(2 * grain_bytes);
 }
 
-static int buffers_take(struct fmt_image *image, uint64_t grain_bytes)
-{
-    struct vmdk_state *state = image->state;
-    struct fmt_arena *arena = image->env->arena;
-    uint64_t record = VMDK_MARKER_BYTES + coded_bytes_max(grain_bytes) + FMT_SECTOR_BYTES;
-
-    if (state->pending)
-        return 0;
-    state->pending = fmt_arena_buffer(arena, PENDING_BYTES + record, BUFFER_ALIGN_BYTES);
-    state->coded = fmt_arena_buffer(arena, coded_bytes_max(grain_bytes), BUFFER_ALIGN_BYTES);
-    return state->pending && state->coded ? 0 : -FMT_ENOMEM;
-}
-
 int vmdk_pending_flush(struct fmt_image *image)
 {
     struct vmdk_state *state = image->state;
@@ -37,6 +24,27 @@ int vmdk_pending_flush(struct fmt_image *image)
     if (r == 0)
         state->pending_bytes = 0;
     return r;
+}
+
+static int buffers_take(struct fmt_image *image, uint64_t grain_bytes)
+{
+    struct vmdk_state *state = image->state;
+    struct fmt_arena *arena = image->env->arena;
+    uint64_t record = VMDK_MARKER_BYTES + coded_bytes_max(grain_bytes) + FMT_SECTOR_BYTES;
+
+    if (state->pending_grain_bytes >= grain_bytes)
+        return 0;
+    /* Extents may have grains of different sizes. */
+    int r = vmdk_pending_flush(image);
+    if (r < 0)
+        return r;
+    state->pending_grain_bytes = 0;
+    state->pending = fmt_arena_buffer(arena, PENDING_BYTES + record, BUFFER_ALIGN_BYTES);
+    state->coded = fmt_arena_buffer(arena, coded_bytes_max(grain_bytes), BUFFER_ALIGN_BYTES);
+    if (!state->pending || !state->coded)
+        return -FMT_ENOMEM;
+    state->pending_grain_bytes = grain_bytes;
+    return 0;
 }
 
 /* Keep a marker and its grain, up to the next sector, until there are many. */

@@ -120,6 +120,7 @@ struct vmdk_state {
     uint8_t *coded;   /* for a grain that is being compressed */
     uint8_t *pending; /* compressed grains with their markers, not written yet */
     size_t pending_bytes;
+    uint64_t pending_grain_bytes; /* for grains of what size there is room */
     uint64_t pending_off;
     uint32_t pending_device;
 };
