@@ -70,15 +70,25 @@ static void findings_print(CheckRun *run, const struct tree *tree)
     report_flush(run->report);
 }
 
+/* A status of the guest's that is none counts as a failed read. */
+static int errno_checked(int64_t status)
+{
+    enum { ERRNO_MAX = 4095 };
+
+    return status > 0 || status < -ERRNO_MAX ? -EIO : (int)status;
+}
+
 static void counts_read(CheckRun *run, const struct tree *tree)
 {
     size_t root = tree_root(tree);
     struct tree_item item;
 
     if (tree_find(tree, root, "status", &item) && item.type == TREE_I64)
-        run->status = (int)(int64_t)item.number;
+        run->status = errno_checked((int64_t)item.number);
     g_free(run->format);
     run->format = tree_dup_text(tree, root, "format");
+    if (!run->format)
+        run->format = g_strdup("");
     for (size_t i = 0; i < COUNTS; i++)
         run->count[i] = (int64_t)tree_get_u64(tree, root, count_names[i], 0);
 }

@@ -8,8 +8,7 @@
 #include "node-open.h"
 #include "tree-value.h"
 
-/* Exit statuses; others come from the guest. */
-enum { EXIT_DIFFERENT = 1, EXIT_NOT_OPENED = 2 };
+enum { EXIT_DIFFERENT = 1, EXIT_NOT_OPENED = 2, EXIT_STATUS_FAILED = 3, EXIT_READ_FAILED = 4 };
 
 typedef struct CompareRun {
     const CommandLine *line;
@@ -17,6 +16,7 @@ typedef struct CompareRun {
     CopyProgress progress;
     uint64_t a_bytes, b_bytes; /* of the disks */
     bool warned;               /* that they differ */
+    bool answered;             /* the guest has said what it found */
     int failure;               /* the exit status if the run fails now */
 } CompareRun;
 
@@ -58,6 +58,7 @@ static void answer_tell(CompareRun *run, const struct tree *tree)
     else if (!failed)
         say(run, "Images are identical.\n");
     run->report->status = event == EVENT_NONE ? 0 : EXIT_DIFFERENT;
+    run->answered = true;
 }
 
 static bool compare_record(void *ctx, Session *session, enum abi_record kind,
@@ -69,7 +70,8 @@ static bool compare_record(void *ctx, Session *session, enum abi_record kind,
     (void)session;
     (void)error;
     if (kind == ABI_RECORD_NOTE) {
-        run->failure = (int)tree_get_u64(tree, root, "exit-status", EXIT_NOT_OPENED);
+        bool is_read = tree_get_bool(tree, root, "is-read", false);
+        run->failure = is_read ? EXIT_READ_FAILED : EXIT_STATUS_FAILED;
         return true;
     }
     if (!tree_get_bool(tree, root, "opened", false)) {
@@ -82,6 +84,7 @@ static bool compare_record(void *ctx, Session *session, enum abi_record kind,
     if (command_line_has(run->line, 's') && run->a_bytes != run->b_bytes) {
         say(run, "Strict mode: Image size mismatch!\n");
         run->report->status = EXIT_DIFFERENT;
+        run->answered = true;
     }
     return true;
 }
@@ -136,7 +139,8 @@ static bool compare_run(CompareRun *run, GError **error)
     value_dict_put_bool(job, "progress", run->progress.is_shown);
     if (secrets)
         value_dict_put(job, "secrets", secrets);
-    return session_run(session, job, &handlers, error);
+    return session_run(session, job, &handlers, error) &&
+           (run->answered || failure_set(error, "The sandboxed image parser gave no answer"));
 }
 
 void command_compare(const CommandLine *line, Report *report)

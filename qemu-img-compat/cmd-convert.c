@@ -181,7 +181,8 @@ static bool convert_run(ConvertRun *run, GError **error)
     else
         session_file_expect(session, run->target.create.filename);
     g_autoptr(Value) job = job_new(run, sources);
-    return session_run(session, job, &handlers, error);
+    return session_run(session, job, &handlers, error) &&
+           (run->target.opened || failure_set(error, "The sandboxed image parser gave no answer"));
 }
 
 static void target_fill(const CommandLine *line, CopyTarget *target)

@@ -109,7 +109,8 @@ static bool dd_run(DdRun *run, GError **error)
     target_prepare(run, &run->late);
     create_target_expect(&run->target.create, session);
     g_autoptr(Value) job = job_new(run, source);
-    return session_run(session, job, &handlers, error);
+    return session_run(session, job, &handlers, error) &&
+           (run->target.opened || failure_set(error, "The sandboxed image parser gave no answer"));
 }
 
 void command_dd(const CommandLine *line, Report *report)
