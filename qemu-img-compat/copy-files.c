@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "create-file.h"
 #include "lib/cache-mode.h"
+#include "lib/name.h"
 #include "lib/node.h"
 #include "node-open.h"
 #include "tree-value.h"
@@ -151,6 +153,30 @@ static bool is_part(const CopyTarget *target, const struct tree *reference)
            tree_get_u64(reference, root, "device", UINT32_MAX) == target->device;
 }
 
+/*
+ * May it be written? The guest has read the sources by then, and may say of the target what they
+ * want: it gets what the command line names, and of an image that is there what lies beside it.
+ */
+static bool part_check(const CopyTarget *target, const Session *session, const char *name,
+                       GError **error)
+{
+    const CreateTarget *create = &target->create;
+    const char *image = session_file_node(session, target->device)->filename;
+    g_autofree char *full = name_combine(image, name);
+    g_autofree char *folder = g_path_get_dirname(full);
+    g_autofree char *image_folder = g_path_get_dirname(image);
+    bool is_named = create->opts &&
+                    (g_strcmp0(name, create->data_file) == 0 ||
+                     (strcmp(create->format, "vmdk") == 0 && create_file_is_extent(image, full)));
+
+    if (is_named || (!target->is_new && strcmp(folder, image_folder) == 0))
+        return true;
+    return failure_set(error,
+                       "The file '%s' is not written: it is neither named on the command line nor "
+                       "in the folder of '%s'",
+                       full, image);
+}
+
 bool copy_reference(CopyTarget *target, Session *session, const struct tree *reference,
                     uint32_t *device, struct tree_writer *reply, int *status, GError **error)
 {
@@ -159,12 +185,14 @@ bool copy_reference(CopyTarget *target, Session *session, const struct tree *ref
     uint64_t kind = tree_get_u64(reference, root, "kind", UINT64_MAX);
     g_autofree char *name = tree_dup_text(reference, root, "name");
 
-    if (kind != REFERENCE_TARGET)
-        return (is_part(target, reference) ? session_part_open : session_backing_open)(
-            session, reference, device, reply, status, error);
+    if (kind != REFERENCE_TARGET && !is_part(target, reference))
+        return session_backing_open(session, reference, device, reply, status, error);
     *status = -EINVAL;
     if (!name)
         return failure_set(error, "The new image has no name");
+    if (kind != REFERENCE_TARGET)
+        return part_check(target, session, name, error) &&
+               session_part_open(session, reference, device, reply, status, error);
     if (target->is_new && tree_get_bool(reference, root, "truncate", false))
         return create_target_open(&target->create, name, session, device, status, error);
     if (strcmp(name, target->create.filename) != 0)
