@@ -40,19 +40,25 @@ static int dirty_repair(struct fmt_image *image)
     return state->header.incompatible & QCOW2_DIRTY ? 0 : image->driver->open(image);
 }
 
-int qcow2_open_writable(struct fmt_image *image)
+int qcow2_autoclear(struct fmt_image *image)
 {
     struct qcow2_state *state = image->state;
-    struct qcow2_header *h = &state->header;
     uint64_t known = QCOW2_BITMAPS_VALID | QCOW2_DATA_FILE_RAW;
-    int r = 0;
 
-    if (state->bitmaps_stale || h->autoclear & ~known) {
-        h->autoclear &= known;
-        r = qcow2_header_update(image);
-    }
+    if (!state->bitmaps_stale && !(state->header.autoclear & ~known))
+        return 0;
+    state->header.autoclear &= known;
+    int r = qcow2_header_update(image);
+    return r < 0 ? fmt_fail(image->env, -r, FMT_ERR_QCOW2_UPDATE_HEADER, FMT_NUM(-r)) : 0;
+}
+
+int qcow2_open_writable(struct fmt_image *image)
+{
+    const struct qcow2_header *h = &((struct qcow2_state *)image->state)->header;
+    int r = qcow2_autoclear(image);
+
     if (r < 0)
-        return fmt_fail(image->env, -r, FMT_ERR_QCOW2_UPDATE_HEADER, FMT_NUM(-r));
+        return r;
     return h->incompatible & QCOW2_DIRTY ? dirty_repair(image) : 0;
 }
 

@@ -51,6 +51,8 @@ static inline struct qcow2_file qcow2_file_of(const struct fmt_image *image)
 /* What the reference does with an image that is opened to be changed, before any change: forget
  * features that others must keep up, repair what was not closed properly. */
 int qcow2_open_writable(struct fmt_image *image);
+/* The first half of it alone: features that nobody here knows must not be taken for kept up. */
+int qcow2_autoclear(struct fmt_image *image);
 /* Get ready for changes: tables in memory, the image's order known. Later calls do nothing. */
 int qcow2_write_begin(struct fmt_image *image);
 /* Write the compressed clusters that are still in memory. */

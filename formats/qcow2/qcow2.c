@@ -97,8 +97,9 @@ static int qcow2_open(struct fmt_image *image)
         r = qcow2_snapshots_read(image);
     if (r == 0)
         r = qcow2_bitmaps_read(image);
-    bool changes = image->flags & FMT_OPEN_WRITABLE && !(image->flags & FMT_OPEN_CHECK);
-    return r == 0 && changes ? qcow2_open_writable(image) : r;
+    if (r < 0 || !(image->flags & FMT_OPEN_WRITABLE))
+        return r;
+    return image->flags & FMT_OPEN_CHECK ? qcow2_autoclear(image) : qcow2_open_writable(image);
 }
 
 static void info_bitmaps(const struct qcow2_state *state, const struct fmt_info *out)
