@@ -190,22 +190,26 @@ static int piece_read(struct worker *w, struct chunk *chunk, const struct copy_p
     return 0;
 }
 
+void copy_progress_send(struct guest *g, struct copy *copy)
+{
+    copy->data_shown = copy->data_done;
+    const struct abi_request request = {
+        .kind = ABI_REQ_PROGRESS, .offset = copy->data_done, .length = copy->data_bytes};
+    if (copy->how.progress)
+        ring_call(g, &request, NULL); /* nothing may overtake it */
+    else
+        ring_post(g, &request, NULL);
+}
+
 /* Tell how far it is, as often as that may be shown. */
 static void progress_tell(struct worker *w, uint64_t bytes)
 {
     struct copy *copy = w->copy;
 
     copy->data_done += bytes;
-    if (100 * (copy->data_done - copy->data_shown) <= copy->data_bytes &&
-        copy->data_done < copy->data_bytes)
-        return;
-    copy->data_shown = copy->data_done;
-    const struct abi_request request = {
-        .kind = ABI_REQ_PROGRESS, .offset = copy->data_done, .length = copy->data_bytes};
-    if (copy->how.progress)
-        ring_call(w->g, &request, NULL); /* nothing may overtake it */
-    else
-        ring_post(w->g, &request, NULL);
+    if (copy->data_done - copy->data_shown > copy->data_bytes / copy->how.progress_steps ||
+        copy->data_done >= copy->data_bytes)
+        copy_progress_send(w->g, copy);
 }
 
 /* A cluster to be compressed is filled up with zeroes where it is the disk's last one. */

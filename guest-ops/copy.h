@@ -55,7 +55,8 @@ struct copy_how {
     bool in_order;          /* places depend on the order of writing */
     bool salvage;
     bool quiet;
-    bool progress; /* is shown, step by step */
+    bool progress;           /* is shown, step by step */
+    uint64_t progress_steps; /* how often it is told, at most */
 };
 
 struct copy_piece {
@@ -101,7 +102,11 @@ int copy_plan(struct copy *copy);
 int copy_source_read(struct reads *reads, struct copy_source *source, uint64_t offset, uint8_t *to,
                      uint64_t bytes, uint64_t tag);
 
-/* copy-chunk.c: this vCPU's share of the work, until there is no more, or something fails. */
+/* copy-chunk.c */
+
+/* Tell the host how far it is. */
+void copy_progress_send(struct guest *g, struct copy *copy);
+/* This vCPU's share of the work, until there is no more, or something fails. */
 void copy_work(struct guest *g, struct copy *copy);
 
 /* copy.c: keep what failed first. */

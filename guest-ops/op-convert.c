@@ -245,6 +245,7 @@ static int how_fill(struct convert *c)
     how->salvage = job_flag(c, "salvage");
     how->quiet = job_flag(c, "quiet");
     how->progress = job_flag(c, "progress");
+    how->progress_steps = job_flag(c, "progress-fine") ? 10000 : 100;
     how->is_dd = job_flag(c, "dd");
     how->piece_bytes = COPY_BUFFER_BYTES;
     how->top_only = job_flag(c, "has-backing");
@@ -315,6 +316,8 @@ static int convert(struct convert *c)
         c->env[i].error = r == 0 ? &c->error[i] : c->env[i].error;
     if (r == 0 && (r = copy_plan(&c->copy)) < 0)
         c->g->error = c->error[0];
+    if (r == 0 && job_flag(c, "progress-fine"))
+        copy_progress_send(c->g, &c->copy); /* the beginning */
     if (r == 0)
         r = copy_run(c->g, &c->copy);
     if (r == 0)

@@ -81,6 +81,7 @@ static bool compare_record(void *ctx, Session *session, enum abi_record kind,
     copy_progress_set(&run->progress, 0, 1);
     run->a_bytes = tree_get_u64(tree, root, "bytes-a", 0);
     run->b_bytes = tree_get_u64(tree, root, "bytes-b", 0);
+    progress_stream_tell(&run->progress.stream, 0, MAX(run->a_bytes, run->b_bytes));
     if (command_line_has(run->line, 's') && run->a_bytes != run->b_bytes) {
         say(run, "Strict mode: Image size mismatch!\n");
         run->report->status = EXIT_DIFFERENT;
@@ -103,7 +104,7 @@ static void compare_progress(void *ctx, uint64_t done, uint64_t total)
 
     if (done > MIN(run->a_bytes, run->b_bytes))
         size_warn(run);
-    copy_progress_set(&run->progress, done, total);
+    copy_progress_tell(&run->progress, done, total);
 }
 
 static bool compare_run(CompareRun *run, GError **error)
@@ -111,7 +112,8 @@ static bool compare_run(CompareRun *run, GError **error)
     static const int formats[] = {'f', 'F'};
     const CommandLine *line = run->line;
     const char *const names[] = {command_line_operand(line, 0), command_line_operand(line, 1)};
-    unsigned vcpus = run->progress.is_shown ? 1 : copy_vcpus_choose(names, 2);
+    bool progress = run->progress.is_shown || progress_stream_is_open(&run->progress.stream);
+    unsigned vcpus = progress ? 1 : copy_vcpus_choose(names, 2);
     const SessionOptions options = {.memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
                                     .vcpus = vcpus,
                                     .force_share = command_line_has(line, 'U'),
@@ -136,7 +138,7 @@ static bool compare_run(CompareRun *run, GError **error)
     value_dict_put_string(job, "operation", "compare");
     value_dict_put(job, "sources", sources);
     value_dict_put_bool(job, "strict", command_line_has(line, 's'));
-    value_dict_put_bool(job, "progress", run->progress.is_shown);
+    value_dict_put_bool(job, "progress", progress);
     if (secrets)
         value_dict_put(job, "secrets", secrets);
     return session_run(session, job, &handlers, error) &&
@@ -148,9 +150,14 @@ void command_compare(const CommandLine *line, Report *report)
     CompareRun run = {.line = line, .report = report, .failure = EXIT_NOT_OPENED};
     GError *error = NULL;
 
-    copy_progress_begin(&run.progress, report,
-                        command_line_has(line, 'p') && !command_line_has(line, 'q'), 2);
-    if (!compare_run(&run, &error)) {
+    if (!copy_progress_begin(&run.progress, line, report, 2, &error)) {
+        report_failure(report, error);
+        report->status = run.failure;
+        return;
+    }
+    if (compare_run(&run, &error)) {
+        progress_stream_end(&run.progress.stream);
+    } else {
         report_failure(report, error);
         report->status = run.failure;
     }

@@ -116,7 +116,7 @@ static bool convert_reference(void *ctx, Session *session, const struct tree *re
 static void convert_progress(void *ctx, uint64_t done, uint64_t total)
 {
     ConvertRun *run = ctx;
-    copy_progress_set(&run->progress, done, total);
+    copy_progress_tell(&run->progress, done, total);
 }
 
 static Value *job_new(const ConvertRun *run, Value *sources)
@@ -143,6 +143,7 @@ static Value *job_new(const ConvertRun *run, Value *sources)
     value_dict_put_bool(job, "salvage", command_line_has(line, COMMAND_OPTION_SALVAGE));
     value_dict_put_bool(job, "quiet", command_line_has(line, 'q'));
     value_dict_put_bool(job, "progress", run->progress.is_shown);
+    value_dict_put_bool(job, "progress-fine", progress_stream_is_open(&run->progress.stream));
     value_dict_put_bool(job, "target-is-zero",
                         command_line_has(line, COMMAND_OPTION_TARGET_IS_ZERO));
     value_dict_put_bool(job, "has-backing", run->has_backing);
@@ -205,12 +206,16 @@ void command_convert(const CommandLine *line, Report *report)
     GError *error = NULL;
 
     target_fill(line, &run.target);
-    copy_progress_begin(&run.progress, report,
-                        command_line_has(line, 'p') && !command_line_has(line, 'q'), 1);
+    if (!copy_progress_begin(&run.progress, line, report, 1, &error)) {
+        report_failure(report, error);
+        return;
+    }
     copy_progress_set(&run.progress, 0, 1);
     bool done = convert_run(&run, &error);
     copy_progress_end(&run.progress, done);
-    if (!done) {
+    if (done)
+        progress_stream_end(&run.progress.stream);
+    else {
         report_failure(report, error);
         if (run.target.is_new && !run.target.opened)
             create_target_remove(&run.target.create);

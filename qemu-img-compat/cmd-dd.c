@@ -6,6 +6,7 @@
 #include "copy-files.h"
 #include "lib/drivers.h"
 #include "node-open.h"
+#include "progress-stream.h"
 #include "tree-value.h"
 
 enum { BLOCK_DEFAULT_BYTES = 512 };
@@ -14,6 +15,7 @@ typedef struct DdRun {
     const CommandLine *line;
     Report *report;
     CopyTarget target;
+    ProgressStream stream;
     const char *input;
     GError *late;         /* known from the start, told when the reference would */
     uint64_t skip_bytes;  /* UINT64_MAX: beyond any disk */
@@ -65,6 +67,12 @@ static bool dd_reference(void *ctx, Session *session, const struct tree *referen
     return copy_reference(&run->target, session, reference, device, reply, status, error);
 }
 
+static void dd_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    DdRun *run = ctx;
+    progress_stream_tell(&run->stream, done, total);
+}
+
 static Value *job_new(const DdRun *run, Value *source)
 {
     Value *job = value_new_dict();
@@ -83,6 +91,7 @@ static Value *job_new(const DdRun *run, Value *source)
     value_dict_put(job, "count-bytes", value_new_uint(run->count_bytes));
     if (!run->late)
         value_dict_put(job, "create", create_target_describe(&run->target.create));
+    value_dict_put_bool(job, "progress-fine", progress_stream_is_open(&run->stream));
     value_dict_put_string(job, "target", run->target.create.filename);
     if (secrets)
         value_dict_put(job, "secrets", secrets);
@@ -99,7 +108,8 @@ static bool dd_run(DdRun *run, GError **error)
                                     .wants_avx = vcpus > 1 || !objects_is_empty(line->objects),
                                     .bulk = true,
                                     .objects = line->objects};
-    const SessionHandlers handlers = {.ctx = run, .record = dd_record, .reference = dd_reference};
+    const SessionHandlers handlers = {
+        .ctx = run, .record = dd_record, .reference = dd_reference, .progress = dd_progress};
     g_autoptr(Session) session = session_new(&options, error);
 
     if (!session)
@@ -128,7 +138,13 @@ void command_dd(const CommandLine *line, Report *report)
     };
     GError *error = NULL;
 
-    if (!dd_run(&run, &error)) {
+    if (!progress_stream_open(&run.stream, line, &error)) {
+        report_failure(report, error);
+        return;
+    }
+    if (dd_run(&run, &error)) {
+        progress_stream_end(&run.stream);
+    } else {
         report_failure(report, error);
         if (!run.target.opened)
             create_target_remove(&run.target.create);

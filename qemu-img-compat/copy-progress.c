@@ -35,17 +35,29 @@ static void percent_set(CopyProgress *progress, float percent)
     show(progress);
 }
 
-void copy_progress_begin(CopyProgress *progress, Report *report, bool is_shown, float step)
+bool copy_progress_begin(CopyProgress *progress, const CommandLine *line, Report *report,
+                         float step, GError **error)
 {
+    bool is_shown = command_line_has(line, 'p') && !command_line_has(line, 'q');
+
     *progress = (CopyProgress){.report = report, .is_shown = is_shown, .step = step};
+    if (!progress_stream_open(&progress->stream, line, error))
+        return false;
     if (!is_shown)
         signal(SIGUSR1, on_signal);
+    return true;
 }
 
 void copy_progress_set(CopyProgress *progress, uint64_t done, uint64_t total)
 {
     if (total > 0 && done <= total)
         percent_set(progress, (float)(100.0 * (double)done / (double)total));
+}
+
+void copy_progress_tell(CopyProgress *progress, uint64_t done, uint64_t total)
+{
+    progress_stream_tell(&progress->stream, done, total);
+    copy_progress_set(progress, done, total);
 }
 
 void copy_progress_end(CopyProgress *progress, bool complete)

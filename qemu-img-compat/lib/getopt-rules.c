@@ -18,6 +18,8 @@ static const CommandValue values[] = {
     {COMMAND_NONE, COMMAND_OPTION_OBJECT, COMMAND_VALUE_OBJECT, false, NULL, 0, 0, NULL},
     {COMMAND_NONE, COMMAND_OPTION_OUTPUT, COMMAND_VALUE_CHOICE, true,
      "--output expects 'human' or 'json' not '%s'", 0, 0, "human json"},
+    {COMMAND_NONE, COMMAND_OPTION_PROGRESS_FD, COMMAND_VALUE_COUNT, false, "progress descriptor", 0,
+     INT32_MAX, NULL},
     {COMMAND_AMEND, 'o', COMMAND_VALUE_LIST, false, NULL, 0, 0, NULL},
     {COMMAND_BENCH, 'c', COMMAND_VALUE_COUNT, false, "request count", 1, INT32_MAX, NULL},
     {COMMAND_BENCH, 'd', COMMAND_VALUE_COUNT, false, "queue depth", 1, INT32_MAX, NULL},

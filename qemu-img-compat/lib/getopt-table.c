@@ -124,6 +124,11 @@ static const GetoptLong longs_compare[] = {
     {NULL,           0,                         false},
 };
 
+static const GetoptLong newer_compare[] = {
+    {"progress-fd", COMMAND_OPTION_PROGRESS_FD, true },
+    {NULL,          0,                          false},
+};
+
 static const GetoptLong longs_convert[] = {
     {"help",                  'h',                              false},
     {"quiet",                 'q',                              false},
@@ -153,15 +158,16 @@ static const GetoptLong longs_convert[] = {
 };
 
 static const GetoptLong newer_convert[] = {
-    {"progress",        'p', false},
-    {"source-snapshot", 'l', true },
-    {"target-format",   'O', true },
-    {"target-options",  'o', true },
-    {"target-cache",    't', true },
-    {"compress",        'c', false},
-    {"no-create",       'n', false},
-    {"rate-limit",      'r', true },
-    {NULL,              0,   false},
+    {"progress",        'p',                        false},
+    {"source-snapshot", 'l',                        true },
+    {"target-format",   'O',                        true },
+    {"target-options",  'o',                        true },
+    {"target-cache",    't',                        true },
+    {"compress",        'c',                        false},
+    {"no-create",       'n',                        false},
+    {"rate-limit",      'r',                        true },
+    {"progress-fd",     COMMAND_OPTION_PROGRESS_FD, true },
+    {NULL,              0,                          false},
 };
 
 static const GetoptLong longs_create[] = {
@@ -184,6 +190,11 @@ static const GetoptLong longs_dd[] = {
     {"image-opts",    COMMAND_OPTION_IMAGE_OPTS, false},
     {"force-share",   'U',                       false},
     {NULL,            0,                         false},
+};
+
+static const GetoptLong newer_dd[] = {
+    {"progress-fd", COMMAND_OPTION_PROGRESS_FD, true },
+    {NULL,          0,                          false},
 };
 
 static const GetoptLong longs_info[] = {
@@ -273,11 +284,12 @@ static const Command commands[] = {
     {"bitmap", COMMAND_BITMAP, GETOPT_PERMUTE, "b:f:F:g:h", longs_bitmap, newer_bitmap},
     {"check", COMMAND_CHECK, GETOPT_PERMUTE, "hf:r:T:qU", longs_check, NULL},
     {"commit", COMMAND_COMMIT, GETOPT_PERMUTE, "f:ht:b:dpqr:", longs_commit, newer_commit},
-    {"compare", COMMAND_COMPARE, GETOPT_PERMUTE, "hf:F:T:pqsU", longs_compare, NULL},
+    {"compare", COMMAND_COMPARE, GETOPT_PERMUTE, "hf:F:T:pqsU", longs_compare,
+     newer_compare},
     {"convert", COMMAND_CONVERT, GETOPT_PERMUTE, "hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs_convert,
      newer_convert},
     {"create", COMMAND_CREATE, GETOPT_PERMUTE, "F:b:f:ho:qu", longs_create, NULL},
-    {"dd", COMMAND_DD, GETOPT_PERMUTE, "hf:O:U", longs_dd, NULL},
+    {"dd", COMMAND_DD, GETOPT_PERMUTE, "hf:O:U", longs_dd, newer_dd},
     {"info", COMMAND_INFO, GETOPT_PERMUTE, "f:hbU", longs_info, NULL},
     {"map", COMMAND_MAP, GETOPT_PERMUTE, "f:s:l:hU", longs_map, NULL},
     {"measure", COMMAND_MEASURE, GETOPT_PERMUTE, "hf:O:o:l:U", longs_measure, NULL},

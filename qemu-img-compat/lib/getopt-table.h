@@ -52,6 +52,11 @@ typedef enum CommandOptionId {
     COMMAND_OPTION_BITMAPS,
     COMMAND_OPTION_SKIP_BROKEN,
     COMMAND_OPTION_FORCE,
+    /* of our own */
+    COMMAND_OPTION_PROGRESS_FD,
+    COMMAND_OPTION_CHECKSUM,
+    COMMAND_OPTION_NO_HOLES,
+    COMMAND_OPTION_ATOMIC,
     /* dd's operands bs=, count=, if=, of=, skip=; the sizes that create and resize are given */
     COMMAND_OPERAND_BS,
     COMMAND_OPERAND_COUNT,
@@ -81,7 +86,8 @@ typedef struct Command {
     GetoptOrder order;
     const char *letters;     /* as getopt(3) has them: "f:" takes an argument */
     const GetoptLong *longs; /* ends with a NULL name */
-    const GetoptLong *newer; /* of later releases: taken if spelt out in full; may be NULL */
+    const GetoptLong *newer; /* of later releases, and our own: taken if spelt out in full;
+                                may be NULL */
 } Command;
 
 /* The command of that name, or NULL. */
