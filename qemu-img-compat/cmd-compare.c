@@ -118,6 +118,7 @@ static bool compare_run(CompareRun *run, GError **error)
                                     .vcpus = vcpus,
                                     .force_share = command_line_has(line, 'U'),
                                     .wants_avx = vcpus > 1 || !objects_is_empty(line->objects),
+                                    .no_holes = command_line_has(line, COMMAND_OPTION_NO_HOLES),
                                     .bulk = true,
                                     .objects = line->objects};
     const SessionHandlers handlers = {.ctx = run,

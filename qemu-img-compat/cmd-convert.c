@@ -164,6 +164,8 @@ static bool convert_run(ConvertRun *run, GError **error)
                                     .vcpus = vcpus,
                                     .force_share = command_line_has(run->line, 'U'),
                                     .wants_avx = vcpus > 1 || !objects_is_empty(run->line->objects),
+                                    .no_holes =
+                                        command_line_has(run->line, COMMAND_OPTION_NO_HOLES),
                                     .bulk = true,
                                     .no_share = true,
                                     .objects = run->line->objects};

@@ -20,9 +20,15 @@ int serve_device(struct serve_call *call)
     return 0;
 }
 
+/* Whether holes of the file are not to be asked for. */
+static bool is_all_data(const struct vmm *vmm, const struct vmm_device *device)
+{
+    return device->block_device || (vmm->options.no_holes && !device->writable);
+}
+
 /* The run that starts at @offset: data or hole, up to @end. */
-static int extent_at(const struct vmm_device *device, uint64_t size_bytes, uint64_t offset,
-                     uint64_t end, struct abi_extent *extent)
+static int extent_at(const struct vmm_device *device, bool all_data, uint64_t size_bytes,
+                     uint64_t offset, uint64_t end, struct abi_extent *extent)
 {
     uint64_t limit = end < size_bytes ? end : size_bytes;
 
@@ -30,7 +36,7 @@ static int extent_at(const struct vmm_device *device, uint64_t size_bytes, uint6
         *extent = (struct abi_extent){.length = end - offset, .flags = ABI_EXTENT_ZERO};
         return 0;
     }
-    off_t data = device->block_device ? (off_t)offset : lseek(device->fd, (off_t)offset, SEEK_DATA);
+    off_t data = all_data ? (off_t)offset : lseek(device->fd, (off_t)offset, SEEK_DATA);
     if (data < 0 && errno == ENXIO)
         data = (off_t)limit; /* a hole up to the end */
     else if (data < 0)
@@ -40,7 +46,7 @@ static int extent_at(const struct vmm_device *device, uint64_t size_bytes, uint6
         *extent = (struct abi_extent){.length = stop - offset, .flags = ABI_EXTENT_ZERO};
         return 0;
     }
-    off_t hole = device->block_device ? -1 : lseek(device->fd, (off_t)offset, SEEK_HOLE);
+    off_t hole = all_data ? -1 : lseek(device->fd, (off_t)offset, SEEK_HOLE);
     uint64_t stop = hole > data && (uint64_t)hole < limit ? (uint64_t)hole : limit;
     *extent = (struct abi_extent){.length = stop - offset, .flags = ABI_EXTENT_DATA};
     return 0;
@@ -54,12 +60,14 @@ int serve_extents(struct serve_call *call)
     uint64_t end = request->offset + request->length;
     uint64_t size_bytes;
     uint32_t count = 0;
+    bool all_data = is_all_data(call->vmm, call->device);
     int r = device_size(call->device, &size_bytes);
 
     for (; r == 0 && count < request->arg && offset < end; count++) {
         struct abi_extent extent;
-        r = vmm_has_ended(call->vmm) ? -ECANCELED
-                                     : extent_at(call->device, size_bytes, offset, end, &extent);
+        r = vmm_has_ended(call->vmm)
+                ? -ECANCELED
+                : extent_at(call->device, all_data, size_bytes, offset, end, &extent);
         if (r < 0)
             return r;
         out[count] = extent;

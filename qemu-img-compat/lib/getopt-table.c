@@ -126,6 +126,7 @@ static const GetoptLong longs_compare[] = {
 
 static const GetoptLong newer_compare[] = {
     {"progress-fd", COMMAND_OPTION_PROGRESS_FD, true },
+    {"no-holes",    COMMAND_OPTION_NO_HOLES,    false},
     {NULL,          0,                          false},
 };
 
@@ -167,6 +168,7 @@ static const GetoptLong newer_convert[] = {
     {"no-create",       'n',                        false},
     {"rate-limit",      'r',                        true },
     {"progress-fd",     COMMAND_OPTION_PROGRESS_FD, true },
+    {"no-holes",        COMMAND_OPTION_NO_HOLES,    false},
     {NULL,              0,                          false},
 };
 

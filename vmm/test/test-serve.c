@@ -158,6 +158,14 @@ static void test_extents(void **state)
     request.length = 100;
     assert_int_equal(rig_call(&rig, &request), 0);
     assert_int_equal(e[0].length, 100);
+    /* Holes that are not asked for: only what is behind the end is known. */
+    rig.vmm->options.no_holes = true;
+    request.arg = 8;
+    request.length = 5 * MIB;
+    assert_int_equal(rig_call(&rig, &request), 0);
+    assert_int_equal(e[0].flags, ABI_EXTENT_DATA);
+    assert_int_equal(e[0].length, 4 * MIB - 4096);
+    assert_int_equal(e[1].flags, ABI_EXTENT_ZERO);
     rig_stop(&rig);
 }
 
