@@ -46,6 +46,7 @@ struct worker {
     struct chunk *chunk[2]; /* one is written while the other is read */
     struct fmt_compressor compressor;
     struct fmt_decoder decoder;
+    uint64_t paced_bytes; /* placed since the host was asked last */
 };
 
 /* Make the bytes what they will be in the file. */
@@ -332,13 +333,16 @@ static int piece_place(struct worker *w, struct chunk *chunk, const struct copy_
     for (; r == 0 && done < piece->bytes; done += n) {
         bool is_data = false;
         n = piece->bytes;
-        if (piece->status == COPY_DATA && how->compressed)
+        if (piece->status == COPY_DATA && how->compressed) {
+            w->paced_bytes += n;
             return cluster_place(w, chunk, piece, data);
+        }
         if (piece->status == COPY_DATA && how->zeroes_are_data)
             is_data = true;
         else if (piece->status == COPY_DATA)
             is_data = sparse_data_find(&how->sparse, data + done, piece->bytes - done,
                                        piece->offset + done, &n);
+        w->paced_bytes += is_data || !how->zero_init ? n : 0;
         if (is_data)
             r = data_place(w, chunk, piece, piece->offset + done, data + done, n);
         else if (!how->zero_init)
@@ -413,6 +417,16 @@ static unsigned pieces_place(struct worker *w, struct chunk *chunk, int *status)
     return i;
 }
 
+/* Wait until what was placed may be written, if that is limited. */
+static void pace(struct worker *w)
+{
+    const struct abi_request request = {.kind = ABI_REQ_PACE, .length = w->paced_bytes};
+
+    if (w->copy->how.paced && w->paced_bytes > 0)
+        ring_call(w->g, &request, NULL);
+    w->paced_bytes = 0;
+}
+
 static void chunk_place(struct worker *w, struct chunk *chunk)
 {
     struct copy *copy = w->copy;
@@ -424,6 +438,7 @@ static void chunk_place(struct worker *w, struct chunk *chunk)
     team_unlock(&copy->target_lock);
     if (status == 0)
         __atomic_store_n(&copy->turn, chunk->sequence + 1, __ATOMIC_RELEASE);
+    pace(w);
     if (status == 0 && chunk->read_status == 0)
         return;
     /* What comes before the failure is written, and may fail first. */

@@ -54,6 +54,7 @@ struct copy_how {
     bool is_dd;             /* all is data, and messages have no offsets */
     bool in_order;          /* places depend on the order of writing */
     bool salvage;
+    bool paced; /* the host limits how fast is written */
     bool quiet;
     bool progress;           /* is shown, step by step */
     uint64_t progress_steps; /* how often it is told, at most */

@@ -243,6 +243,7 @@ static int how_fill(struct convert *c)
     how->compressed = job_flag(c, "compressed");
     how->level = (int)min_u64(INT32_MAX, tree_get_u64(job, c->root, "compression-level", 0));
     how->salvage = job_flag(c, "salvage");
+    how->paced = job_flag(c, "paced");
     how->quiet = job_flag(c, "quiet");
     how->progress = job_flag(c, "progress");
     how->progress_steps = job_flag(c, "progress-fine") ? 10000 : 100;

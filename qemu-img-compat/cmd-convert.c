@@ -141,6 +141,7 @@ static Value *job_new(const ConvertRun *run, Value *sources)
             job, "compression-level",
             value_new_uint(opts_get_number(run->target.create.opts, "compression_level", 0)));
     value_dict_put_bool(job, "salvage", command_line_has(line, COMMAND_OPTION_SALVAGE));
+    value_dict_put_bool(job, "paced", command_line_number(line, 'r', 0) > 0);
     value_dict_put_bool(job, "quiet", command_line_has(line, 'q'));
     value_dict_put_bool(job, "progress", run->progress.is_shown);
     value_dict_put_bool(job, "progress-fine", progress_stream_is_open(&run->progress.stream));
@@ -158,12 +159,16 @@ static Value *job_new(const ConvertRun *run, Value *sources)
 
 static bool convert_run(ConvertRun *run, GError **error)
 {
+    uint64_t pace_bytes = (uint64_t)command_line_number(run->line, 'r', 0);
     unsigned vcpus = copy_vcpus_choose((const char *const *)run->line->operands->pdata,
                                        run->line->operands->len - 1);
+    if (pace_bytes > 0)
+        vcpus = 1; /* others would only wait, and busily */
     const SessionOptions options = {.memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
                                     .vcpus = vcpus,
                                     .force_share = command_line_has(run->line, 'U'),
                                     .wants_avx = vcpus > 1 || !objects_is_empty(run->line->objects),
+                                    .pace_bytes = pace_bytes,
                                     .no_holes =
                                         command_line_has(run->line, COMMAND_OPTION_NO_HOLES),
                                     .bulk = true,

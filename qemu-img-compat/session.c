@@ -44,6 +44,7 @@ Session *session_new(const SessionOptions *options, GError **error)
                                       .requests_max = options->requests_max,
                                       .tree_bytes_max = options->tree_bytes_max,
                                       .wants_avx = options->wants_avx,
+                                      .pace_bytes = options->pace_bytes,
                                       .no_holes = options->no_holes,
                                       .bulk = options->bulk};
     Settings settings;

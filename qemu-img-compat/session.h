@@ -64,8 +64,9 @@ typedef struct SessionOptions {
     uint64_t requests_max;   /* of the guest; 0: none */
     uint64_t tree_bytes_max; /* of all that it says; 0: none */
     bool wants_avx;
-    bool no_holes; /* read what the file system calls holes */
-    bool bulk;     /* much data goes through the guest */
+    uint64_t pace_bytes; /* a second, at which the target is written; 0: no limit */
+    bool no_holes;       /* read what the file system calls holes */
+    bool bulk;           /* much data goes through the guest */
     bool force_share;
     bool no_share;          /* nobody may write to what is read, not even beside it (convert) */
     bool no_data;           /* images' data will not be read (info): their files' locks are fewer */

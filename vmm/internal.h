@@ -11,6 +11,7 @@
 
 #include "guest-elf.h"
 #include "layout.h"
+#include "pace.h"
 #include "vmm.h"
 
 /* A file lent to the guest. Entries never move: a vCPU may use one while another opens more. */
@@ -111,6 +112,8 @@ struct vmm {
     struct vmm_device *device[ABI_DEVICES_MAX / DEVICE_CHUNK];
     uint32_t device_count;
     struct gate_folder *folders;
+    pthread_mutex_t pace_lock;
+    struct pace pace;
     struct io_pool *pool;        /* threads of the fallback; made when first used */
     struct timespec deadline;    /* CLOCK_MONOTONIC; tv_sec 0: none */
     _Atomic uint64_t requests;   /* of all vCPUs */

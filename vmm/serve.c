@@ -42,7 +42,8 @@ static const struct kind kinds[ABI_REQ_KINDS] = {
     [ABI_REQ_ERROR] = {.serve = serve_error,.drains = true},
     [ABI_REQ_PROGRESS] = {.serve = serve_progress        },
     [ABI_REQ_RANDOM] = {.serve = serve_random   },
-    [ABI_REQ_CLOCK] = {.serve = serve_clock        },
+    [ABI_REQ_PACE] = {.serve = serve_pace        },
+    [ABI_REQ_CLOCK] = {.serve = serve_clock  },
 };
 
 /* Take one device of a request; 0 or -EBADF. */

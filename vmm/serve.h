@@ -42,6 +42,9 @@ serve_fn serve_device, serve_extents, serve_scan, serve_compare;
 serve_fn serve_open, serve_close, serve_result, serve_error, serve_progress, serve_random,
     serve_clock;
 
+/* pace.c */
+serve_fn serve_pace;
+
 /* serve-copy.c: share the blocks, where the file system can. Returns 0 or a negative errno. */
 int serve_reflink(const struct serve_call *call);
 

@@ -45,6 +45,8 @@ struct vmm *vmm_new(const struct vmm_options *options, int *status)
     pthread_mutex_init(&vmm->callback_lock, NULL);
     pthread_mutex_init(&vmm->device_lock, NULL);
     pthread_mutex_init(&vmm->end_lock, NULL);
+    pthread_mutex_init(&vmm->pace_lock, NULL);
+    vmm->pace.rate_bytes = options->pace_bytes;
     for (unsigned i = 0; i < ABI_VCPUS_MAX; i++)
         vmm->vcpu[i] = (struct vmm_vcpu){.vmm = vmm, .index = i, .doorbell_fd = -1, .kvm_fd = -1};
     *status = engine_choose(vmm);
@@ -82,6 +84,7 @@ void vmm_free(struct vmm *vmm)
     pthread_mutex_destroy(&vmm->callback_lock);
     pthread_mutex_destroy(&vmm->device_lock);
     pthread_mutex_destroy(&vmm->end_lock);
+    pthread_mutex_destroy(&vmm->pace_lock);
     free(vmm);
 }
 

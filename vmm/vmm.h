@@ -28,6 +28,7 @@ struct vmm_options {
     unsigned time_limit_ms;  /* wall clock for the whole run; 0: none */
     uint64_t requests_max;   /* total requests; 0: none */
     uint64_t tree_bytes_max; /* of all records, messages and references together; 0: none */
+    uint64_t pace_bytes;     /* a second, at which the guest is to write; 0: no limit */
     bool no_holes;           /* take no file system's word for holes in files that are read */
     bool bulk;               /* much data goes through guest memory: huge pages pay */
     bool wants_avx;          /* set up CPUID and XCR0 under KVM (costs 0.4 ms) */

@@ -52,7 +52,8 @@ static const struct kind_rule kind_rules[ABI_REQ_KINDS] = {
     [ABI_REQ_ERROR] = {.memory = true,                             .length_max = ABI_RECORD_MAX_BYTES},
     [ABI_REQ_PROGRESS] = {0                                                      },
     [ABI_REQ_RANDOM] = {.memory = true,                                                   .length_max = ABI_RECORD_MAX_BYTES},
-    [ABI_REQ_CLOCK] = {0                                                                  },
+    [ABI_REQ_PACE] = {0                                                                  },
+    [ABI_REQ_CLOCK] = {0},
 };
 
 int abi_range_check(uint64_t addr, uint64_t length, uint64_t memory_bytes, uint64_t *offset)

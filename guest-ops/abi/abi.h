@@ -61,6 +61,7 @@ enum abi_kind {
     ABI_REQ_PROGRESS, /* offset of length done */
     ABI_REQ_RANDOM,   /* addr, length filled with random bytes */
     ABI_REQ_CLOCK,    /* value = nanoseconds of the host's monotonic clock */
+    ABI_REQ_PACE,     /* length bytes of the target are written next: waits as the limit demands */
     ABI_REQ_KINDS
 };
 
