@@ -12,6 +12,7 @@ struct board {
     uint32_t working; /* vCPUs that have not finished, without the first */
     void (*work)(struct guest *g, void *ctx);
     void *ctx;
+    struct guest_layer *layers; /* that the first one has opened: read-only from then on */
 };
 
 static struct board *board_of(const struct guest *g)
@@ -50,6 +51,7 @@ void team_run(struct guest *g, void (*work)(struct guest *g, void *ctx), void *c
 
     board->work = work;
     board->ctx = ctx;
+    board->layers = g->layers;
     board->working = g->boot->vcpu_count - 1;
     __atomic_store_n(&board->state, BOARD_WORK, __ATOMIC_RELEASE);
     work(g, ctx);
@@ -67,6 +69,7 @@ void team_join(struct guest *g)
         team_wait(g, &rounds);
     if (state != BOARD_WORK)
         return;
+    g->layers = board->layers;
     board->work(g, board->ctx);
     __atomic_fetch_sub(&board->working, 1, __ATOMIC_ACQ_REL);
 }

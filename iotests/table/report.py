@@ -83,9 +83,34 @@ def info_faults(result):
     return faults
 
 
+def is_right(case, outcome):
+    """Did all commands succeed, and do the files hold what the case says?"""
+    contents = [words[1] for words in zip(case.files, case.files[1:]) if words[0] == "content"]
+    return all(run["status"] == 0 for run in outcome["runs"]) and \
+        all(outcome["files"].get(name, {}).get("content") == "right" for name in contents)
+
+
+def content_faults(case, outcome):
+    """What differs from what the case says that files hold, whatever the reference makes of it."""
+    if "reference" not in case.flags and "content" not in case.files or is_right(case, outcome):
+        return []
+    runs = [f"  {run['err'].strip()} [{run['status']}]" for run in outcome["runs"] if run["status"] != 0]
+    return ["  the content is wrong"] + runs
+
+
+def compare_wrong(case, expected, got):
+    """Where the reference is known to be wrong: without a word, the right bytes."""
+    lines = content_faults(case, got)
+    if is_right(case, expected):
+        lines.append("  the reference is right, after all")
+    return lines + [f"  says {run['out']}{run['err']}" for run in got["runs"] if run["out"] or run["err"]]
+
+
 def compare(case, expected, got, limit):
     """Returns the lines that tell the difference; none if the outcomes are equal."""
-    lines = []
+    if case.flags.get("reference") == "wrong":
+        return compare_wrong(case, expected, got)
+    lines = content_faults(case, got)
     for run, before, after in zip(case.runs, expected["runs"], got["runs"]):
         part = run_difference(before, after, limit) + info_faults(after)
         if part:

@@ -94,7 +94,7 @@ def prefix_words(flags):
 
 
 KNOWN_FLAGS = {"memory", "file-size", "no-capabilities", "stdin", "umask", "cwd", "timeout",
-               "filter-version"}
+               "filter-version", "reference"}
 
 
 class Meter:

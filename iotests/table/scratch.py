@@ -9,7 +9,7 @@ import stat
 import subprocess
 import uuid
 
-from . import corpus, pack, seal
+from . import builders, corpus, disks, pack, seal
 
 REFERENCE_VERBS = ("img", "io")
 
@@ -172,6 +172,13 @@ class Setup:
         with open(self.path(name), "ab") as file:
             file.write(bytes(int(length, 0)))
 
+    def do_shift(self, name, length):
+        """Puts as many zeroes before what the file has."""
+        with open(self.path(name), "r+b") as file:
+            data = file.read()
+            file.seek(0)
+            file.write(bytes(disks.number(length)) + data)
+
     def do_truncate(self, name, size):
         with open(self.path(name), "ab"):
             pass
@@ -185,6 +192,14 @@ class Setup:
     def do_write(self, name, text=""):
         with open(self.path(name), "wb") as file:
             file.write(os.fsencode(text.replace("\\n", "\n")))
+
+    def do_disk(self, name, text):
+        """A disk of known content, SIZE or SIZE:SEED, as a file."""
+        disks.write(self.path(name), text)
+
+    def do_build(self, kind, name, text, *options):
+        """An image of that disk, in a format that the reference cannot make, or not so."""
+        builders.build(kind, self.path(name), text, options)
 
     def do_pack(self, kind, name):
         """An image of a format that the reference cannot make."""

@@ -6,7 +6,7 @@ import re
 import shlex
 import stat
 
-from . import ids, scratch
+from . import disks, ids, scratch
 
 BLOCK = 4096
 HEAD = 16 * BLOCK
@@ -27,6 +27,7 @@ class Rules:
     ignore KEY               values of KEY in what info says of accepted files (ids, times)
     ids                      random ids and times of VDI, VHD and VHDX images
     content-ids              CID=... of VMDK descriptors, which is random and of no fixed length
+    content FILE DISK        these must be the bytes of the disk (table/disks.py: SIZE or SIZE:SEED), whoever wrote them
     io WORDS                 what the reference's qemu-io says when run so (encrypted files)
     """
 
@@ -38,6 +39,7 @@ class Rules:
         self.ignored_keys = []
         self.content_ids = self.ids = False
         self.io = []
+        self.contents = {}
         words = iter(words)
         for word in words:
             if word == "names":
@@ -58,6 +60,9 @@ class Rules:
                 self.ids = True
             elif word == "content-ids":
                 self.content_ids = True
+            elif word == "content":
+                name = next(words)
+                self.contents[name] = next(words)
             elif word == "io":
                 self.io.append(shlex.split(next(words)))
             elif word != "bytes":
@@ -159,6 +164,8 @@ def entry(full, short, rules, judge):
     result = {"mode": mode, "size": size, "hash": hash_readable(full, rules, short)}
     if not rules.any_blocks:
         result["blocks"] = info.st_blocks
+    if short in rules.contents:
+        result["content"] = "right" if disks.is_content(full, rules.contents[short]) else "wrong"
     return result
 
 
