@@ -61,11 +61,12 @@ static void holes_apply(struct chain *chain, struct chain_extent *out)
         out->flags |= ABI_MAP_ZERO;
 }
 
-static unsigned extent_flags(const struct fmt_driver *driver, const struct fmt_extent *extent)
+static unsigned extent_flags(const struct fmt_image *image, const struct fmt_extent *extent)
 {
     unsigned flags = 0;
 
-    if (driver->map_opaque)
+    /* What is not in a differencing image has to be looked for in its parent. */
+    if (image->driver->map_opaque && !(image->backing && extent->kind == FMT_EXTENT_UNALLOCATED))
         return ABI_MAP_DATA | ABI_MAP_PRESENT;
     if (extent->has_offset)
         flags |= ABI_MAP_OFFSET;
@@ -107,7 +108,7 @@ int chain_extent_find(struct chain *chain, uint64_t offset, uint64_t length, boo
                     told_bytes(image, offset, min_u64(out->told_bytes, asked), out->length));
         if (r < 0)
             return r;
-        out->flags = extent_flags(image->driver, &out->extent);
+        out->flags = extent_flags(image, &out->extent);
         if (out->flags & (ABI_MAP_DATA | ABI_MAP_ZERO)) {
             holes_apply(chain, out);
             return 0;

@@ -50,20 +50,25 @@ def cluster(index, seed):
 
 
 @functools.lru_cache(maxsize=8)
-def content(size, seed=1):
-    """The whole disk."""
-    return b"".join(cluster(index, seed)[1] for index in range(-(-size // CLUSTER)))[:size]
+def content(size, seed=1, cleared=None):
+    """The whole disk; @cleared: (offset, length) of a part that is zeroes."""
+    data = b"".join(cluster(index, seed)[1] for index in range(-(-size // CLUSTER)))[:size]
+    if cleared:
+        offset, length = cleared
+        data = data[:offset] + bytes(length) + data[offset + length:]
+    return data
 
 
 def parse(text):
-    """"SIZE" or "SIZE:SEED"."""
-    size, _, seed = text.partition(":")
-    return number(size), int(seed or "1")
+    """"SIZE[:SEED[:OFFSET+LENGTH]]": (size, seed, cleared)."""
+    size, seed, cleared = (text.split(":") + ["", ""])[:3]
+    place = tuple(number(part) for part in cleared.split("+")) if cleared else None
+    return number(size), int(seed or "1"), place
 
 
 def write(path, text):
     """The disk as a sparse file, with its holes."""
-    size, seed = parse(text)
+    size, seed, _ = parse(text)
     with open(path, "wb") as file:
         for index in range(-(-size // CLUSTER)):
             kind, data = cluster(index, seed)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import uuid
 
-from . import scratch, state
+from . import builders, scratch, state
 
 TIMEOUT_SECONDS = 20
 OUTPUT_LIMIT = 200_000
@@ -249,6 +249,8 @@ class Runner:
         _, identity = self.prepared.get(first)
         where = slot.folder if slot.folder in case.text() else ""
         parts = (CACHE_LAYOUT, self.version, os.geteuid(), case.text(), identity, where)
+        if builders.version(case.setup):
+            parts += (builders.version(case.setup),)
         return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
 
     def pack(self, cases):

@@ -263,7 +263,8 @@ class Prepared:
         """Returns (folder, identity) for these setup lines; the identity changes when it is remade."""
         if not setup:
             return None, ""
-        key = hashlib.sha256(repr((self.tools.version, setup)).encode("utf-8", "replace")).hexdigest()
+        made = (builders.version(setup),) if builders.version(setup) else ()
+        key = hashlib.sha256(repr((self.tools.version, setup) + made).encode("utf-8", "replace")).hexdigest()
         folder = os.path.join(self.root, key[:40])
         with open(folder + ".lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
