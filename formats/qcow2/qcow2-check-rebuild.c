@@ -136,7 +136,7 @@ static int table_write(struct rebuild *b, uint64_t table_off)
 static int rebuild_run(struct rebuild *b)
 {
     struct qcow2_checker *c = b->c;
-    uint64_t entries, cluster, clusters, first;
+    uint64_t entries, clusters, first, cluster = 0;
 
     int r = blocks_write(b, 0, c->clusters);
     do {

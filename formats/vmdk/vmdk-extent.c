@@ -108,7 +108,7 @@ int vmdk_magic_read(struct fmt_env *env, const struct vmdk_state *state, uint32_
 int vmdk_sparse_open(struct fmt_image *image, struct vmdk_state *state, uint32_t device,
                      struct fmt_bytes filename)
 {
-    uint32_t magic;
+    uint32_t magic = 0;
 
     int r = vmdk_magic_read(image->env, state, device, &magic);
     if (r < 0)
