@@ -12,38 +12,6 @@ void chain_init(struct chain *chain, struct fmt_image *top)
     chain->holes.count = 0;
 }
 
-/* How far ahead runs are asked for: extents of a disk follow each other in the file more often than
- * not. The host's work goes by the number of runs. */
-#define HOLES_AHEAD_BYTES (UINT64_C(1) << 40)
-
-/* The run at @offset of a file, from what is known, or as the file system says it now. */
-static int hole_find(struct chain *chain, struct fmt_env *env, uint32_t device, uint64_t offset,
-                     uint64_t length, struct fmt_run *out)
-{
-    struct chain_holes *holes = &chain->holes;
-    uint64_t at = holes->offset;
-
-    for (size_t i = 0; holes->device == device && i < holes->count && at <= offset; i++) {
-        const struct fmt_run *run = &holes->run[i];
-        if (offset - at < run->length) {
-            *out = (struct fmt_run){run->length - (offset - at), run->zero};
-            return 0;
-        }
-        at += run->length;
-    }
-    holes->device = device;
-    holes->offset = offset;
-    holes->count = CHAIN_RUNS_MAX;
-    if (length < HOLES_AHEAD_BYTES && io_range_ok(offset, HOLES_AHEAD_BYTES))
-        length = HOLES_AHEAD_BYTES;
-    int r = env->io->extents(env->io_ctx, device, offset, length, holes->run, &holes->count);
-    if (r < 0)
-        holes->count = 0;
-    else
-        *out = holes->run[0];
-    return r;
-}
-
 /* Where space was taken before data was written, only the file system knows what is data. */
 static void holes_apply(struct chain *chain, struct chain_extent *out)
 {
@@ -52,8 +20,8 @@ static void holes_apply(struct chain *chain, struct chain_extent *out)
 
     if (extent->kind != FMT_EXTENT_DATA || !extent->preallocated)
         return;
-    if (hole_find(chain, out->image->env, extent->device, extent->device_off, out->length, &run) <
-        0)
+    if (holes_find(&chain->holes, out->image->env, extent->device, extent->device_off, out->length,
+                   &run) < 0)
         return; /* then all of it counts as data */
     out->length = min_u64(out->length, run.length);
     out->told_bytes = min_u64(out->told_bytes, out->length);

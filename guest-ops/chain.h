@@ -6,21 +6,12 @@
 #ifndef GUEST_CHAIN_H
 #define GUEST_CHAIN_H
 
+#include "common/holes.h"
 #include "image.h"
-
-enum { CHAIN_RUNS_MAX = 64 };
-
-/* What the file system said last of a file's holes: asked for many runs at a time. */
-struct chain_holes {
-    uint32_t device;
-    uint64_t offset; /* of the first run */
-    struct fmt_run run[CHAIN_RUNS_MAX];
-    size_t count;
-};
 
 struct chain {
     struct fmt_image *top;
-    struct chain_holes holes;
+    struct holes holes; /* of what was preallocated */
 };
 
 struct chain_extent {

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* raw: bytes as they are, optionally a window (offset, size) of the device below. */
 #include "common/append.h"
+#include "common/holes.h"
 #include "common/newfile.h"
 
 struct raw_state {
     uint64_t offset_bytes;
+    struct holes holes; /* until something is written */
 };
 
 static unsigned raw_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
@@ -77,12 +79,11 @@ static int raw_create(struct fmt_env *env, const struct fmt_create *create)
 static int raw_map(struct fmt_image *image, uint64_t offset, uint64_t length,
                    struct fmt_extent *out)
 {
-    const struct raw_state *state = image->state;
+    struct raw_state *state = image->state;
     struct fmt_run run;
-    size_t count = 1;
 
-    int r = image->env->io->extents(image->env->io_ctx, image->device, state->offset_bytes + offset,
-                                    length, &run, &count);
+    int r = holes_find(&state->holes, image->env, image->device, state->offset_bytes + offset,
+                       length, &run);
     if (r < 0)
         return r;
     *out = (struct fmt_extent){.kind = run.zero ? FMT_EXTENT_ZERO : FMT_EXTENT_DATA,
@@ -102,8 +103,9 @@ static int raw_read(struct fmt_image *image, uint64_t offset, void *buffer, size
 static int raw_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                         struct fmt_extent *out)
 {
-    const struct raw_state *state = image->state;
+    struct raw_state *state = image->state;
 
+    state->holes.count = 0;
     *out = (struct fmt_extent){.kind = FMT_EXTENT_DATA,
                                .length = length,
                                .device = image->device,
@@ -114,7 +116,9 @@ static int raw_allocate(struct fmt_image *image, uint64_t offset, uint64_t lengt
 static int raw_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
                             bool may_unmap)
 {
-    const struct raw_state *state = image->state;
+    struct raw_state *state = image->state;
+
+    state->holes.count = 0;
     return io_zero(image->env, image->device, state->offset_bytes + offset, length, may_unmap);
 }
 

@@ -249,6 +249,33 @@ static void test_failing_io(void **state)
     }
 }
 
+/* The file system is asked once, until something is written. */
+static void test_holes_kept(void **state)
+{
+    struct fake_world *world = fake_world_new();
+    static uint8_t zeroes[8192];
+    uint32_t device = fake_device_add(world, "r", zeroes, sizeof(zeroes));
+    struct fmt_image *image = driver_open(world, "raw", device, FMT_OPEN_WRITABLE);
+    struct fmt_extent extent;
+
+    (void)state;
+    unsigned before = world->requests;
+    for (uint64_t offset = 0; offset < 8192; offset += 512) {
+        assert_int_equal(fmt_image_map(image, offset, 512, &extent), 0);
+        assert_int_equal(extent.length, 512);
+        assert_int_equal(extent.device_off, offset);
+    }
+    assert_int_equal(world->requests, before + 1);
+    assert_int_equal(fmt_image_allocate(image, 0, 512, &extent), 0);
+    assert_int_equal(fmt_image_map(image, 0, 512, &extent), 0);
+    assert_int_equal(world->requests, before + 2);
+    assert_int_equal(fmt_image_write_zeroes(image, 0, 512, true), 0);
+    before = world->requests;
+    assert_int_equal(fmt_image_map(image, 0, 512, &extent), 0);
+    assert_int_equal(world->requests, before + 1);
+    fake_world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,7 +283,7 @@ int main(void)
         cmocka_unit_test(test_through),          cmocka_unit_test(test_null),
         cmocka_unit_test(test_failing_io),       cmocka_unit_test(test_quorum),
         cmocka_unit_test(test_parts_refused),    cmocka_unit_test(test_blkverify),
-        cmocka_unit_test(test_blkdebug_failing),
+        cmocka_unit_test(test_blkdebug_failing), cmocka_unit_test(test_holes_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
