@@ -48,6 +48,7 @@ struct vmm_vcpu {
     uint32_t sq_head;
     uint32_t cq_tail;
     bool chain_broken; /* by a request of the last doorbell */
+    uint32_t yields;   /* doorbells without requests, one after the other */
     uint64_t exits;
     uint64_t requests;
     uint64_t bytes_read;

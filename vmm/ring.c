@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <time.h>
 
 #include "flights.h"
 #include "serve.h"
@@ -54,6 +55,21 @@ static uint32_t requests_take(struct vmm_vcpu *vcpu, uint32_t count, uint32_t wa
     return complete;
 }
 
+/* The vCPU waits for another one. If that takes long, the other one waits for a disk: the processor
+ * is of more use to others then. The longer it takes, the less often we look. */
+static void vcpu_yield(struct vmm_vcpu *vcpu)
+{
+    enum { SPINS = 16, STEP_NS = 20000, SLEEP_MAX_NS = 1000000 };
+
+    if (++vcpu->yields <= SPINS) {
+        sched_yield();
+        return;
+    }
+    uint64_t ns = (uint64_t)(vcpu->yields - SPINS) * STEP_NS;
+    const struct timespec time = {.tv_nsec = ns < SLEEP_MAX_NS ? (long)ns : SLEEP_MAX_NS};
+    nanosleep(&time, NULL);
+}
+
 bool ring_serve(struct vmm_vcpu *vcpu, uint32_t wait)
 {
     struct vmm *vmm = vcpu->vmm;
@@ -66,7 +82,9 @@ bool ring_serve(struct vmm_vcpu *vcpu, uint32_t wait)
         return false;
     }
     if (count == 0 && wait == 0)
-        sched_yield(); /* the vCPU waits for another one */
+        vcpu_yield(vcpu);
+    else
+        vcpu->yields = 0;
     uint32_t complete = requests_take(vcpu, count, wait);
     if (flights_count(vcpu) > 0)
         complete += flights_run(vcpu, false);

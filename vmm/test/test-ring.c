@@ -49,6 +49,24 @@ static void test_cursors(void **state)
     rig_stop(&rig);
 }
 
+/* A vCPU that waits for another one gives up more time the longer it does, until it has work. */
+static void test_yields(void **state)
+{
+    struct abi_request nop = {.kind = ABI_REQ_PROGRESS};
+    struct rig rig;
+
+    (void)state;
+    rig_start(&rig, VMM_IO_AUTO);
+    struct vmm_vcpu *vcpu = &rig.vmm->vcpu[0];
+    for (unsigned i = 1; i <= 20; i++) {
+        assert_true(ring_serve(vcpu, 0));
+        assert_int_equal(vcpu->yields, i);
+    }
+    assert_int_equal(rig_call(&rig, &nop), 0);
+    assert_int_equal(vcpu->yields, 0);
+    rig_stop(&rig);
+}
+
 static void test_full_ring_and_wrap(void **state)
 {
     struct abi_request nop = {.kind = ABI_REQ_PROGRESS};
@@ -234,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tail),
         cmocka_unit_test(test_cursors),
+        cmocka_unit_test(test_yields),
         cmocka_unit_test(test_full_ring_and_wrap),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_bad_devices),
