@@ -22,6 +22,7 @@ enum {
     SLOT_STRIPES_OFF = 44,
 };
 
+_Static_assert(SLOTS_OFF + SLOT_STRIPES_OFF == LUKS_STRIPES_OFF, "header layout");
 _Static_assert(SLOTS_OFF + LUKS_SLOTS * SLOT_BYTES == LUKS_HEADER_BYTES, "header layout");
 
 void luks_header_parse(const uint8_t *bytes, struct luks_header *header)

@@ -21,6 +21,7 @@ enum {
     LUKS_UUID_BYTES = 40,
     LUKS_SLOTS = 8,
     LUKS_STRIPES = 4000,
+    LUKS_STRIPES_OFF = 252,       /* in the header: how many stripes the first slot has */
     LUKS_SLOT_ALIGN_BYTES = 4096, /* also where the first slot's key material begins */
     LUKS_ITERATIONS_MIN = 1000,
     LUKS_ITER_TIME_DEFAULT_MS = 2000,

@@ -100,13 +100,26 @@ static int luks_image_decode(const struct fmt_image *image, struct fmt_decoder *
     return 0;
 }
 
+/* A new volume is none, while it is being filled: its first slot has a wrong number of stripes. */
+static int change_begin(struct fmt_image *image)
+{
+    struct luks_state *state = image->state;
+    uint8_t stripes[4];
+
+    if (!state->volume)
+        return -FMT_ENOTSUP;
+    be32_store(stripes, LUKS_STRIPES);
+    return fmt_veil_draw(image, &state->veil, state->place.device,
+                         state->place.base_off + LUKS_STRIPES_OFF, stripes, sizeof(stripes));
+}
+
 /* All has its place. */
 static int luks_image_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                                struct fmt_extent *out)
 {
-    const struct luks_state *state = image->state;
+    int r = change_begin(image);
 
-    return state->volume ? luks_image_map(image, offset, length, out) : -FMT_ENOTSUP;
+    return r < 0 ? r : luks_image_map(image, offset, length, out);
 }
 
 static void luks_image_encrypt(const struct fmt_image *image, uint64_t offset, uint64_t device_off,
@@ -142,9 +155,8 @@ static int luks_image_write(struct fmt_image *image, uint64_t offset, const void
     const struct luks_state *state = image->state;
     struct crypto_run run = run_at(image, offset);
 
-    if (!state->volume)
-        return -FMT_ENOTSUP;
-    return crypto_disk_write(image->env, state->volume, &run, buffer, length);
+    int r = change_begin(image);
+    return r < 0 ? r : crypto_disk_write(image->env, state->volume, &run, buffer, length);
 }
 
 static int luks_image_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
@@ -154,15 +166,15 @@ static int luks_image_write_zeroes(struct fmt_image *image, uint64_t offset, uin
     struct crypto_run run = run_at(image, offset);
 
     (void)may_unmap;
-    if (!state->volume)
-        return -FMT_ENOTSUP;
-    return crypto_disk_write(image->env, state->volume, &run, NULL, length);
+    int r = change_begin(image);
+    return r < 0 ? r : crypto_disk_write(image->env, state->volume, &run, NULL, length);
 }
 
 static int luks_image_finish(struct fmt_image *image)
 {
-    (void)image;
-    return 0;
+    struct luks_state *state = image->state;
+
+    return fmt_veil_lift(image, &state->veil);
 }
 
 const struct fmt_driver fmt_luks_driver = {

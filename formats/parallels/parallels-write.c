@@ -2,14 +2,29 @@
 /* Parallels: new clusters at the end, and the mark that the disk is in use. */
 #include "parallels.h"
 
-enum { OFF_IN_USE = 44 };
+enum { OFF_CLUSTER_SECTORS = 28, OFF_IN_USE = 44 };
 
-int parallels_in_use_write(struct fmt_image *image, bool in_use)
+/* At once, and in the cache, whose pages hold the header, too. */
+static int header_field_write(struct fmt_image *image, uint64_t offset, uint32_t value)
 {
+    struct parallels_state *state = image->state;
     uint8_t bytes[4];
 
-    le32_store(bytes, in_use ? PARALLELS_IN_USE : 0);
-    return io_write(image->env, image->device, OFF_IN_USE, bytes, sizeof(bytes));
+    le32_store(bytes, value);
+    int r = fmt_cache_write(&state->bat, offset, bytes, sizeof(bytes));
+    return r < 0 ? r : io_write(image->env, image->device, offset, bytes, sizeof(bytes));
+}
+
+/* In a new disk, clusters are of a size that cannot be meanwhile: it is refused. */
+int parallels_in_use_write(struct fmt_image *image, bool in_use)
+{
+    const struct parallels_state *state = image->state;
+    uint32_t cluster_sectors = state->header.cluster_sectors;
+
+    int r = header_field_write(image, OFF_IN_USE, in_use ? PARALLELS_IN_USE : 0);
+    if (r == 0 && image->flags & FMT_OPEN_NEW)
+        r = header_field_write(image, OFF_CLUSTER_SECTORS, in_use ? 0 : cluster_sectors);
+    return r;
 }
 
 int parallels_entry_write(struct parallels_state *state, uint64_t index, uint64_t cluster_off)

@@ -11,6 +11,26 @@ static int entry_write(struct qcow_state *state, uint64_t offset, uint64_t value
     return fmt_cache_write(&state->tables, offset, bytes, sizeof(bytes));
 }
 
+/* A new image has a cluster size that cannot be while it is filled. The header shares its sector
+ * with entries of the L1 table. */
+static int cluster_bits_write(struct fmt_image *image, uint8_t bits)
+{
+    struct qcow_state *state = image->state;
+    int r = fmt_cache_write(&state->tables, QCOW_CLUSTER_BITS_OFF, &bits, sizeof(bits));
+
+    return r < 0 ? r : fmt_cache_flush(&state->tables);
+}
+
+static int change_begin(struct fmt_image *image)
+{
+    struct qcow_state *state = image->state;
+
+    if (state->append.ready)
+        return 0;
+    int r = image->flags & FMT_OPEN_NEW ? cluster_bits_write(image, 0) : 0;
+    return r < 0 ? r : fmt_append_begin(image->env, image->device, &state->append, UINT64_MAX);
+}
+
 /* Where the L2 entry for the disk's @offset lies; makes the table if there is none. */
 static int entry_place(struct fmt_image *image, uint64_t offset, uint64_t *entry_off)
 {
@@ -18,7 +38,7 @@ static int entry_place(struct fmt_image *image, uint64_t offset, uint64_t *entry
     uint64_t cluster = offset >> state->header.cluster_bits, l2_off;
     uint64_t l1_off = state->header.l1_off + (cluster >> state->header.l2_bits) * 8;
 
-    int r = fmt_append_begin(image->env, image->device, &state->append, UINT64_MAX);
+    int r = change_begin(image);
     if (r == 0)
         r = fmt_cache_be64(&state->tables, l1_off, &l2_off);
     if (r == 0 && l2_off == 0) {
@@ -197,5 +217,9 @@ int qcow_finish(struct fmt_image *image)
     if (!state->append.ready)
         return 0;
     int r = fmt_append_finish(image->env, image->device, &state->append);
-    return r < 0 ? r : fmt_cache_flush(&state->tables);
+    if (r == 0)
+        r = fmt_cache_flush(&state->tables);
+    return r < 0 || !(image->flags & FMT_OPEN_NEW)
+               ? r
+               : cluster_bits_write(image, state->header.cluster_bits);
 }

@@ -16,6 +16,7 @@
 
 enum {
     QCOW_VERSION = 1,
+    QCOW_CLUSTER_BITS_OFF = 32, /* one byte of the header */
     QCOW_HEADER_BYTES = 48,
     QCOW_BACKING_BYTES_MAX = 1023,
     QCOW_CACHE_PAGES = 16,

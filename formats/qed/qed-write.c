@@ -2,7 +2,7 @@
 /* QED: new clusters and L2 tables at the file's end, and zero clusters. */
 #include "qed.h"
 
-/* From here on until finish() the file says that it wants a check. */
+/* From here on until finish() the file says that it wants a check; a new one is refused. */
 static int change_begin(struct fmt_image *image)
 {
     struct qed_state *state = image->state;
@@ -10,6 +10,8 @@ static int change_begin(struct fmt_image *image)
     if (state->append.ready)
         return 0;
     state->header.features |= QED_F_NEED_CHECK;
+    if (image->flags & FMT_OPEN_NEW)
+        state->header.features |= QED_F_UNFINISHED;
     int r = qed_header_write(image);
     if (r == 0)
         r = fmt_append_begin(image->env, image->device, &state->append, state->file_bytes);
@@ -166,6 +168,6 @@ int qed_finish(struct fmt_image *image)
         r = fmt_cache_flush(&state->tables);
     if (r == 0)
         r = io_flush(image->env, image->device);
-    state->header.features &= ~QED_F_NEED_CHECK;
+    state->header.features &= ~(QED_F_NEED_CHECK | QED_F_UNFINISHED);
     return r < 0 ? r : qed_header_write(image);
 }

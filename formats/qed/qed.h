@@ -28,6 +28,8 @@ enum {
 #define QED_F_BACKING_FILE UINT64_C(1)
 #define QED_F_NEED_CHECK UINT64_C(2)
 #define QED_F_BACKING_FORMAT_NO_PROBE UINT64_C(4)
+/* Of no meaning: programs refuse an image that has it. */
+#define QED_F_UNFINISHED (UINT64_C(1) << 63)
 #define QED_FEATURES (QED_F_BACKING_FILE | QED_F_NEED_CHECK | QED_F_BACKING_FORMAT_NO_PROBE)
 
 /* L2 entries that are no offsets. */

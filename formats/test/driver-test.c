@@ -305,22 +305,66 @@ const char *driver_check(struct fake_world *world, struct fmt_image *image, stru
     return findings.text;
 }
 
+/* What the disk holds, of @bytes bytes; false if the image is refused. */
+static bool disk_read(struct fake_world *world, const char *format, uint32_t device, uint8_t *to,
+                      size_t bytes)
+{
+    struct fmt_image *image;
+
+    fake_world_reset(world);
+    if (open_device(world, format, device, 0, &image) < 0)
+        return false;
+    assert_int_equal(image->facts.virtual_bytes, bytes);
+    assert_int_equal(fmt_image_read(image, 0, to, bytes), 0);
+    return true;
+}
+
+/* What was to be a new image is refused, as it was before, or whole: from the request on that
+ * nothing could follow. */
+static void new_check(struct fake_world *world, const char *format, uint32_t device,
+                      const uint8_t *before, const uint8_t *whole, size_t bytes, unsigned n)
+{
+    uint8_t *found = malloc(bytes);
+
+    if (disk_read(world, format, device, found, bytes) && memcmp(found, before, bytes) != 0 &&
+        memcmp(found, whole, bytes) != 0)
+        fail_msg("%s: half-written, if request %u fails", format, n);
+    free(found);
+}
+
+/* Write with the n-th request failing. Returns whether there was one. */
+static bool failing_write(const char *format, uint64_t bytes, const struct driver_option *options,
+                          unsigned n, bool is_new)
+{
+    struct fake_world *world = fake_world_new();
+    uint32_t device, flags = FMT_OPEN_WRITABLE | (is_new ? FMT_OPEN_NEW : 0);
+
+    assert_int_equal(driver_create(world, format, bytes, options, NULL, &device), 0);
+    size_t disk_bytes = driver_open(world, format, device, 0)->facts.virtual_bytes;
+    uint8_t *before = malloc(disk_bytes), *whole = calloc(1, disk_bytes);
+    assert_true(disk_read(world, format, device, before, disk_bytes));
+    fake_world_reset(world);
+    struct fmt_image *image = driver_open(world, format, device, flags);
+    world->fail_at = world->requests + n;
+    int r = pieces_write(image, whole);
+    bool reached = world->requests >= world->fail_at;
+    assert_true(r == 0 || reached);
+    world->fail_at = 0;
+    if (is_new && r < 0)
+        new_check(world, format, device, before, whole, disk_bytes, n);
+    fake_world_free(world);
+    free(before);
+    free(whole);
+    return reached;
+}
+
 void driver_test_failing_write(const char *format, uint64_t bytes,
                                const struct driver_option *options)
 {
-    for (unsigned n = 1;; n += 1 + n / 4) {
-        struct fake_world *world = fake_world_new();
-        uint32_t device;
-        assert_int_equal(driver_create(world, format, bytes, options, NULL, &device), 0);
-        struct fmt_image *image = driver_open(world, format, device, FMT_OPEN_WRITABLE);
-        world->fail_at = world->requests + n;
-        int r = pieces_write(image, NULL);
-        bool reached = world->requests >= world->fail_at;
-        assert_true(r == 0 || reached);
-        fake_world_free(world);
-        if (!reached)
-            return;
-    }
+    for (unsigned n = 1; failing_write(format, bytes, options, n, false); n += 1 + n / 2)
+        ;
+    for (unsigned n = 1; failing_write(format, bytes, options, n, true); n += 1 + n / 4)
+        ;
 }
 
 void driver_test_write(const char *format, uint64_t bytes, const struct driver_option *options)

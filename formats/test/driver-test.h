@@ -52,7 +52,8 @@ void driver_test_lengths(struct fake_world *world, const char *format, uint32_t 
  * written, and check finds nothing.
  */
 void driver_test_write(const char *format, uint64_t bytes, const struct driver_option *options);
-/* The same with the n-th request failing, for some n: errors, no crash. */
+/* The same with the n-th request failing, for some n: errors, no crash. What should have become a
+ * new image is refused then, or as it was, or whole. */
 void driver_test_failing_write(const char *format, uint64_t bytes,
                                const struct driver_option *options);
 /* The texts of all findings of check, one per line, and its result. Static buffer. */

@@ -30,9 +30,14 @@ int vdi_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, stru
 {
     struct vdi_state *state = image->state;
     uint64_t index = offset / VDI_BLOCK_BYTES, in_block = offset % VDI_BLOCK_BYTES;
+    uint8_t version[4];
     uint32_t entry;
 
-    int r = vdi_entry(state, index, &entry);
+    le32_store(version, state->header.version);
+    int r = fmt_veil_draw(image, &state->veil, image->device, VDI_OFF_VERSION, version,
+                          sizeof(version));
+    if (r == 0)
+        r = vdi_entry(state, index, &entry);
     if (r == 0 && !vdi_is_allocated(entry))
         r = block_add(image, index, &entry);
     *out = (struct fmt_extent){.kind = FMT_EXTENT_DATA,
@@ -49,12 +54,12 @@ int vdi_finish(struct fmt_image *image)
     uint8_t bytes[4];
 
     if (!state->append.ready)
-        return 0;
+        return fmt_veil_lift(image, &state->veil);
     int r = fmt_append_finish(image->env, image->device, &state->append);
     if (r == 0)
         r = fmt_cache_flush(&state->map);
     le32_store(bytes, state->header.blocks_allocated);
     if (r == 0)
         r = io_write(image->env, image->device, VDI_OFF_BLOCKS_ALLOCATED, bytes, sizeof(bytes));
-    return r;
+    return r < 0 ? r : fmt_veil_lift(image, &state->veil);
 }

@@ -24,7 +24,7 @@ static void header_parse(const uint8_t *bytes, struct vdi_header *header)
 {
     *header = (struct vdi_header){
         .signature = le32_load(bytes + OFF_SIGNATURE),
-        .version = le32_load(bytes + 0x44),
+        .version = le32_load(bytes + VDI_OFF_VERSION),
         .image_type = le32_load(bytes + 0x4c),
         .bmap_off = le32_load(bytes + 0x154),
         .data_off = le32_load(bytes + 0x158),

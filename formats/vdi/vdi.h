@@ -10,7 +10,7 @@
 
 #include "common/append.h"
 #include "common/cache.h"
-#include "common/format.h"
+#include "common/veil.h"
 
 #define VDI_SIGNATURE 0xbeda107fu
 #define VDI_VERSION_1_1 0x00010001u
@@ -21,7 +21,12 @@
 #define VDI_BLOCKS_MAX ((UINT32_C(0x80000000) - FMT_SECTOR_BYTES) / 4)
 #define VDI_DISK_BYTES_MAX ((uint64_t)VDI_BLOCKS_MAX * VDI_BLOCK_BYTES)
 
-enum { VDI_OFF_BLOCKS_ALLOCATED = 0x184, VDI_HEADER_BYTES = 512, VDI_CACHE_PAGES = 8 };
+enum {
+    VDI_OFF_VERSION = 0x44,
+    VDI_OFF_BLOCKS_ALLOCATED = 0x184,
+    VDI_HEADER_BYTES = 512,
+    VDI_CACHE_PAGES = 8
+};
 
 enum vdi_type { VDI_DYNAMIC = 1, VDI_STATIC = 2, VDI_UNDO = 3, VDI_DIFFERENCING = 4 };
 
@@ -44,6 +49,7 @@ struct vdi_state {
     struct vdi_header header;
     struct fmt_cache map; /* block map entries */
     struct fmt_append append;
+    struct fmt_veil veil;
 };
 
 /* Whether the map entry stands for a block in the file. */

@@ -2,8 +2,6 @@
 /* VHDX: the metadata table and its items: sizes, kind, parent. */
 #include "vhdx.h"
 
-#define SIGNATURE UINT64_C(0x617461646174656d) /* "metadata" */
-
 enum {
     OFF_ENTRIES = 32,
     ENTRY_BYTES = 32,
@@ -75,7 +73,7 @@ static int table_read(struct fmt_image *image, struct vhdx_state *state, struct 
     if (r < 0)
         return r;
     uint16_t entries = le16_load(table + 10);
-    if (le64_load(table) != SIGNATURE ||
+    if (le64_load(table) != VHDX_METADATA_SIGNATURE ||
         (uint32_t)entries * ENTRY_BYTES > VHDX_TABLE_BYTES - OFF_ENTRIES)
         return -FMT_EINVAL;
     for (uint16_t i = 0; r == 0 && i < entries; i++)

@@ -13,7 +13,13 @@ static int change_begin(struct fmt_image *image)
     struct vhdx_state *state = image->state;
 
     if (!state->headers_renewed) {
-        int r = vhdx_headers_update(image, state, true, NULL);
+        /* A new image has no metadata until it is whole. */
+        uint8_t signature[8];
+        le64_store(signature, VHDX_METADATA_SIGNATURE);
+        int r = fmt_veil_draw(image, &state->veil, image->device, state->metadata_off, signature,
+                              sizeof(signature));
+        if (r == 0)
+            r = vhdx_headers_update(image, state, true, NULL);
         if (r < 0)
             return r;
         state->headers_renewed = true;
@@ -82,5 +88,7 @@ int vhdx_finish(struct fmt_image *image)
     int r = fmt_append_finish(image->env, image->device, &state->append);
     if (r == 0)
         r = io_flush(image->env, image->device);
-    return r < 0 ? r : fmt_cache_flush(&state->bat);
+    if (r == 0)
+        r = fmt_cache_flush(&state->bat);
+    return r < 0 ? r : fmt_veil_lift(image, &state->veil);
 }

@@ -12,8 +12,10 @@
 
 #include "common/append.h"
 #include "common/cache.h"
-#include "common/format.h"
+#include "common/veil.h"
 #include "crc32c.h"
+
+#define VHDX_METADATA_SIGNATURE UINT64_C(0x617461646174656d) /* "metadata" */
 
 enum {
     VHDX_MIB = 1 << 20,
@@ -82,6 +84,7 @@ struct vhdx_state {
     bool headers_renewed; /* this session has put new GUIDs into the headers */
     struct fmt_append append;
     struct fmt_cache bat;
+    struct fmt_veil veil;
     uint8_t parent_linkage[2][VHDX_GUID_BYTES]; /* the parent's data write GUID is one of them */
     uint32_t parent_linkages;
     bool parent_checked;

@@ -46,6 +46,25 @@ static int cid_replace(struct fmt_env *env, char *data, size_t room, uint32_t ci
     return 0;
 }
 
+/* Until a new image is whole, its extent's version is none, or the descriptor's type of image. */
+static int veil_draw(struct fmt_image *image, struct vmdk_state *state, struct fmt_bytes text)
+{
+    static const char type[] = "createType=\"";
+    uint32_t device = image->device;
+    size_t at = vmdk_text_find(text, type);
+    uint8_t version[4];
+
+    if (!state->embedded && at < text.length - strlen(type))
+        return fmt_veil_draw(image, &state->veil, device, at + strlen(type),
+                             text.data + at + strlen(type), 1);
+    if (!state->embedded)
+        return 0;
+    int r = io_read(image->env, device, VMDK_OFF_VERSION, version, sizeof(version));
+    return r < 0 ? r
+                 : fmt_veil_draw(image, &state->veil, device, VMDK_OFF_VERSION, version,
+                                 sizeof(version));
+}
+
 static int cid_write(struct fmt_image *image, struct vmdk_state *state)
 {
     struct fmt_env *env = image->env;
@@ -65,6 +84,8 @@ static int cid_write(struct fmt_image *image, struct vmdk_state *state)
         r = cid_replace(env, data, (size_t)room, le32_load(cid));
     if (r == 0)
         r = io_write(env, image->device, offset, data, (size_t)room);
+    if (r == 0 && image->flags & FMT_OPEN_NEW)
+        r = veil_draw(image, state, (struct fmt_bytes){data, (size_t)room});
     return r == 0 ? io_flush(env, image->device) : r;
 }
 

@@ -240,5 +240,7 @@ int vmdk_finish(struct fmt_image *image)
         extent->append.end_off = round_up_u64(extent->append.end_off, FMT_SECTOR_BYTES);
         r = fmt_append_finish(image->env, extent->device, &extent->append);
     }
-    return r == 0 ? fmt_cache_flush(&state->cache) : r;
+    if (r == 0)
+        r = fmt_cache_flush(&state->cache);
+    return r < 0 ? r : fmt_veil_lift(image, &state->veil);
 }

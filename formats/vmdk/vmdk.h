@@ -12,7 +12,7 @@
 
 #include "common/append.h"
 #include "common/cache.h"
-#include "common/format.h"
+#include "common/veil.h"
 
 #define VMDK_MAGIC_COWD UINT32_C(0x434f5744)   /* big-endian: "COWD" */
 #define VMDK_MAGIC_HOSTED UINT32_C(0x4b444d56) /* "KDMV" */
@@ -113,7 +113,8 @@ struct vmdk_state {
     bool has_head;
     uint8_t head[VMDK_HEAD_BYTES];
     bool parent_checked;
-    bool cid_changed;       /* since the image was opened */
+    bool cid_changed; /* since the image was opened */
+    struct fmt_veil veil;
     bool embedded;          /* the descriptor lies in the extent */
     struct fmt_cache cache; /* tables of the extent that was asked last */
     struct vmdk_grain grain;

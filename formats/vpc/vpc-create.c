@@ -46,7 +46,7 @@ static int footer_make(struct fmt_env *env, const struct vpc_layout *layout, uin
     bool fixed = layout->type == VPC_FIXED;
 
     memset(bytes, 0, VPC_FOOTER_BYTES);
-    memcpy(bytes, "conectix", 8);
+    memcpy(bytes, vpc_footer_cookie, VPC_COOKIE_BYTES);
     be32_store(bytes + 8, FEATURE_RESERVED);
     be32_store(bytes + 12, VERSION);
     be64_store(bytes + 16, fixed ? VPC_NO_OFFSET : HEADER_OFF);
@@ -71,7 +71,7 @@ static int footer_make(struct fmt_env *env, const struct vpc_layout *layout, uin
 static void header_make(const struct vpc_layout *layout, uint32_t bat_entries, uint8_t *bytes)
 {
     memset(bytes, 0, VPC_HEADER_BYTES);
-    memcpy(bytes, "cxsparse", 8);
+    memcpy(bytes, vpc_header_cookie, VPC_COOKIE_BYTES);
     be64_store(bytes + 8, VPC_NO_OFFSET);
     be64_store(bytes + 16, BAT_OFF);
     be32_store(bytes + 24, VERSION);

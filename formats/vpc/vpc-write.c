@@ -38,6 +38,25 @@ static int block_add(struct fmt_image *image, uint64_t index, uint32_t *entry)
     return r;
 }
 
+/* Until all is written, the dynamic header, or the footer of a fixed image, is none. */
+static int change_begin(struct fmt_image *image)
+{
+    struct vpc_state *state = image->state;
+    bool fixed = state->footer.type == VPC_FIXED;
+    uint64_t offset = state->footer.header_off;
+    int r = 0;
+
+    if (state->veil.bytes > 0 || !(image->flags & FMT_OPEN_NEW))
+        return 0;
+    if (fixed) {
+        r = io_sector_bytes(image->env, image->device, &offset);
+        offset -= r == 0 ? VPC_FOOTER_BYTES : 0;
+    }
+    return r < 0 ? r
+                 : fmt_veil_draw(image, &state->veil, image->device, offset,
+                                 fixed ? vpc_footer_cookie : vpc_header_cookie, VPC_COOKIE_BYTES);
+}
+
 int vpc_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out)
 {
     struct vpc_state *state = image->state;
@@ -45,10 +64,13 @@ int vpc_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, stru
 
     if (state->footer.type == VPC_DIFFERENCING)
         return -FMT_ENOTSUP;
+    int r = change_begin(image);
+    if (r < 0)
+        return r;
     if (state->footer.type == VPC_FIXED)
         return vpc_map(image, offset, length, out);
     uint64_t index = offset / block_bytes, in_block = offset % block_bytes;
-    int r = vpc_entry(state, index, &entry);
+    r = vpc_entry(state, index, &entry);
     if (r == 0 && entry == VPC_UNALLOCATED)
         r = block_add(image, index, &entry);
     *out = (struct fmt_extent){
@@ -66,11 +88,13 @@ int vpc_finish(struct fmt_image *image)
     struct vpc_state *state = image->state;
 
     if (!state->append.ready)
-        return 0;
+        return fmt_veil_lift(image, &state->veil);
     /* The BAT comes last: until then, a new image is empty. */
     int r = fmt_cache_flush(&state->bitmaps);
     if (r == 0)
         r = io_write(image->env, image->device, state->append.end_off, state->footer_bytes,
                      VPC_FOOTER_BYTES);
-    return r < 0 ? r : fmt_cache_flush(&state->bat);
+    if (r == 0)
+        r = fmt_cache_flush(&state->bat);
+    return r < 0 ? r : fmt_veil_lift(image, &state->veil);
 }

@@ -4,8 +4,8 @@
 
 #include "common/mapread.h"
 
-static const char footer_cookie[8] = {'c', 'o', 'n', 'e', 'c', 't', 'i', 'x'};
-static const char header_cookie[8] = {'c', 'x', 's', 'p', 'a', 'r', 's', 'e'};
+const char vpc_footer_cookie[VPC_COOKIE_BYTES] = {'c', 'o', 'n', 'e', 'c', 't', 'i', 'x'};
+const char vpc_header_cookie[VPC_COOKIE_BYTES] = {'c', 'x', 's', 'p', 'a', 'r', 's', 'e'};
 
 enum { OFF_CHECKSUM = 64, OFF_LOCATORS = 576, LOCATOR_BYTES = 24 };
 
@@ -14,7 +14,7 @@ enum size_rule { SIZE_BY_CREATOR, SIZE_BY_GEOMETRY, SIZE_BY_FOOTER };
 static unsigned vpc_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
 {
     (void)filename;
-    if (length < sizeof(footer_cookie) || memcmp(head, footer_cookie, sizeof(footer_cookie)) != 0)
+    if (length < VPC_COOKIE_BYTES || memcmp(head, vpc_footer_cookie, VPC_COOKIE_BYTES) != 0)
         return 0;
     return FMT_PROBE_MAX;
 }
@@ -69,7 +69,7 @@ static int footer_read(struct fmt_image *image, struct vpc_state *state, bool *f
     int r = io_read(env, image->device, 0, bytes, VPC_FOOTER_BYTES);
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_VPC_READ_FOOTER);
-    *fixed = memcmp(bytes, footer_cookie, sizeof(footer_cookie)) != 0;
+    *fixed = memcmp(bytes, vpc_footer_cookie, VPC_COOKIE_BYTES) != 0;
     if (*fixed) {
         r = io_sector_bytes(env, image->device, &file_bytes);
         if (r < 0)
@@ -81,7 +81,7 @@ static int footer_read(struct fmt_image *image, struct vpc_state *state, bool *f
             return r;
     }
     footer_parse(bytes, &state->footer);
-    if (*fixed && (memcmp(bytes, footer_cookie, sizeof(footer_cookie)) != 0 ||
+    if (*fixed && (memcmp(bytes, vpc_footer_cookie, VPC_COOKIE_BYTES) != 0 ||
                    state->footer.type != VPC_FIXED))
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_VPC_INVALID);
     if (!footer_checksum_ok(bytes))
@@ -174,7 +174,7 @@ static int dynamic_open(struct fmt_image *image, struct vpc_state *state)
     int r = io_read(env, image->device, state->footer.header_off, bytes, sizeof(bytes));
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_VPC_READ_HEADER);
-    if (memcmp(bytes, header_cookie, sizeof(header_cookie)) != 0)
+    if (memcmp(bytes, vpc_header_cookie, VPC_COOKIE_BYTES) != 0)
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_VPC_HEADER_MAGIC);
     header_parse(bytes, header);
     r = header_check(env, header, image->facts.virtual_bytes);

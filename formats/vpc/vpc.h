@@ -12,11 +12,12 @@
 
 #include "common/append.h"
 #include "common/cache.h"
-#include "common/format.h"
+#include "common/veil.h"
 
 enum vpc_type { VPC_FIXED = 2, VPC_DYNAMIC = 3, VPC_DIFFERENCING = 4 };
 
 enum {
+    VPC_COOKIE_BYTES = 8,
     VPC_FOOTER_BYTES = 512,
     VPC_HEADER_BYTES = 1024, /* of the dynamic disk header */
     VPC_UUID_BYTES = 16,
@@ -75,7 +76,10 @@ struct vpc_state {
     struct fmt_cache bat, bitmaps; /* of the blocks' sectors */
     bool parent_checked;           /* the parent, if any, was found to be the right one */
     struct fmt_append append;
+    struct fmt_veil veil;
 };
+
+extern const char vpc_footer_cookie[VPC_COOKIE_BYTES], vpc_header_cookie[VPC_COOKIE_BYTES];
 
 /* One's complement of the sum of all bytes; the checksum's own field must be 0. */
 uint32_t vpc_checksum(const uint8_t *bytes, size_t length);
