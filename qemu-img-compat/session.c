@@ -120,7 +120,8 @@ bool session_file_open(Session *session, const FileOpen *open, uint32_t *device,
         fprintf(stderr, "qemu-img: warning: Failed to set extent size hint: %s\n",
                 strerror(-result.hint_status));
     FileNode *node = g_new0(FileNode, 1);
-    node->filename = g_strdup(open->filename);
+    node->filename =
+        g_strconcat(name_has_protocol(open->filename) ? "./" : "", open->filename, NULL);
     node->driver = special ? "host_device" : "file";
     g_ptr_array_set_size(session->nodes, MAX((int)session->nodes->len, number + 1));
     g_ptr_array_index(session->nodes, *device) = node;
