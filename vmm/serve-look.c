@@ -48,6 +48,10 @@ static int extent_at(const struct vmm_device *device, bool all_data, uint64_t si
     }
     off_t hole = all_data ? -1 : lseek(device->fd, (off_t)offset, SEEK_HOLE);
     uint64_t stop = hole > data && (uint64_t)hole < limit ? (uint64_t)hole : limit;
+    uint64_t partial = device->direct ? stop & (device->align_bytes - 1) : 0;
+    if (partial) /* the file's last block counts as a whole one */
+        stop =
+            end - stop < device->align_bytes - partial ? end : stop + device->align_bytes - partial;
     *extent = (struct abi_extent){.length = stop - offset, .flags = ABI_EXTENT_DATA};
     return 0;
 }
