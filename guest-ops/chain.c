@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "abi/abi.h"
+#include "guest.h"
 
 void chain_init(struct chain *chain, struct fmt_image *top)
 {
@@ -47,45 +48,133 @@ static unsigned extent_flags(const struct fmt_image *image, const struct fmt_ext
     return flags;
 }
 
-/* For how many of @asked bytes the reference's driver would have spoken. */
-static uint64_t told_bytes(const struct fmt_image *image, uint64_t offset, uint64_t asked,
-                           uint64_t length)
+/* For how many of @length bytes the reference's driver speaks at a time, at most. */
+static uint64_t told_most(const struct fmt_image *image, uint64_t offset, uint64_t length)
 {
     uint64_t unit = image->facts.cluster_bytes;
 
-    if (image->driver->map_opaque)
-        return asked;
-    if (image->driver->map_by_unit && unit > 0)
-        return min_u64(length, unit - offset % unit);
-    return length;
+    if (!image->driver->map_by_unit || unit == 0)
+        return length;
+    return min_u64(length, unit - offset % unit);
 }
 
-int chain_extent_find(struct chain *chain, uint64_t offset, uint64_t length, bool top_only,
-                      struct chain_extent *out)
-{
-    *out = (struct chain_extent){.image = chain->top, .length = length, .told_bytes = length};
-    for (;; out->image = out->image->backing, out->depth++) {
-        const struct fmt_image *image = out->image;
-        const struct fmt_image *backing = image->backing;
+static int image_find(struct chain *chain, uint64_t offset, unsigned mode,
+                      struct chain_extent *out);
 
-        uint64_t asked = min_u64(out->length, image->facts.virtual_bytes - offset);
-        int r = fmt_image_map(out->image, offset, asked, &out->extent);
-        out->length = out->extent.length;
-        out->told_bytes =
-            min_u64(out->told_bytes,
-                    told_bytes(image, offset, min_u64(out->told_bytes, asked), out->length));
+/* What the file or image answers that a driver hands through: raw, filters. */
+static int below_find(struct chain *chain, unsigned mode, struct chain_extent *out)
+{
+    struct fmt_env *env = out->image->env;
+    const struct fmt_extent *extent = &out->extent;
+    struct fmt_image *below = layer_find(env->io_ctx, extent->device);
+    struct fmt_run run;
+    int r;
+
+    if (below ? extent->device_off >= below->facts.virtual_bytes : extent->kind != FMT_EXTENT_CODED)
+        return 0;
+    if (!below) {
+        r = holes_find(&chain->holes, env, extent->device, extent->device_off, out->length, &run);
         if (r < 0)
             return r;
-        out->flags = extent_flags(image, &out->extent);
-        if (out->flags & (ABI_MAP_DATA | ABI_MAP_ZERO)) {
-            holes_apply(chain, out);
-            return 0;
-        }
-        if (backing ? offset >= backing->facts.virtual_bytes : image->driver->supports_backing)
-            out->flags |= ABI_MAP_ZERO;
-        if (!backing || top_only || out->flags & ABI_MAP_ZERO)
-            return 0;
+        out->length = out->told_bytes = min_u64(out->length, run.length);
+        out->flags = ABI_MAP_PRESENT | ABI_MAP_OFFSET | (run.zero ? ABI_MAP_ZERO : ABI_MAP_DATA);
+        return 0;
     }
+    struct chain_extent found = {
+        .image = below, .length = out->length, .told_bytes = out->told_bytes};
+    r = image_find(chain, extent->device_off, mode, &found);
+    out->length = found.length;
+    out->told_bytes = found.told_bytes;
+    out->flags = found.flags;
+    if (r < 0 || !(found.flags & (ABI_MAP_DATA | ABI_MAP_ZERO)))
+        return r; /* read through the chain below */
+    if (extent->kind == FMT_EXTENT_CODED) {
+        out->extent.device = found.extent.device;
+        out->extent.device_off = found.extent.device_off;
+        return 0; /* read through the driver */
+    }
+    out->extent = found.extent;
+    out->image = found.image;
+    out->image_off = found.image_off;
+    return r;
+}
+
+/* What the image itself says of at most out->length bytes of its disk, no more than told_bytes. */
+static int image_find(struct chain *chain, uint64_t offset, unsigned mode, struct chain_extent *out)
+{
+    struct fmt_image *image = out->image;
+    const struct fmt_driver *driver = image->driver;
+    const struct fmt_image *backing = image->backing;
+    uint64_t asked = min_u64(out->length, image->facts.virtual_bytes - offset);
+    int r = 0;
+
+    out->image_off = offset;
+    out->told_bytes = min_u64(out->told_bytes, told_most(image, offset, asked));
+    if (mode & CHAIN_AS_TOLD)
+        asked = out->told_bytes;
+    if (mode & CHAIN_STATUS && driver->status_check)
+        r = driver->status_check(image, offset, asked);
+    if (r == 0)
+        r = fmt_image_map(image, offset, asked, &out->extent);
+    if (r < 0)
+        return r;
+    out->length = out->extent.length;
+    if (!driver->map_opaque || backing)
+        out->told_bytes = min_u64(out->told_bytes, out->length);
+    out->flags = extent_flags(image, &out->extent);
+    if (driver->passes_facts)
+        return below_find(chain, mode, out);
+    if (out->flags & (ABI_MAP_DATA | ABI_MAP_ZERO))
+        holes_apply(chain, out);
+    else if (backing ? offset >= backing->facts.virtual_bytes : driver->supports_backing)
+        out->flags |= ABI_MAP_ZERO;
+    return 0;
+}
+
+/* The image that a filter stands on, if it is one and that is an image. */
+static struct fmt_image *filtered(const struct fmt_image *image)
+{
+    return image->driver->is_filter ? layer_find(image->env->io_ctx, image->device) : NULL;
+}
+
+/* A filter that only its driver can read is read so, wherever below it the bytes lie. */
+static void reader_keep(struct chain_extent *out, const struct chain_extent *reader)
+{
+    if (!reader->image)
+        return;
+    out->extent.kind = FMT_EXTENT_CODED;
+    out->image = reader->image;
+    out->image_off = reader->image_off;
+}
+
+int chain_extent_find(struct chain *chain, uint64_t offset, uint64_t length, unsigned mode,
+                      struct chain_extent *out)
+{
+    struct fmt_image *image = chain->top;
+    struct chain_extent reader = {0};
+    int r;
+
+    *out = (struct chain_extent){.length = length, .told_bytes = length};
+    for (;;) {
+        struct fmt_image *below = filtered(image);
+
+        if (below && mode & CHAIN_NO_FILTERS) {
+            image = below;
+            continue;
+        }
+        out->image = image;
+        r = image_find(chain, offset, mode, out);
+        if (below && out->extent.kind == FMT_EXTENT_CODED && !reader.image)
+            reader = *out;
+        if (r < 0 || out->flags & (ABI_MAP_DATA | ABI_MAP_ZERO))
+            break;
+        if (!below && (!image->backing || mode & CHAIN_TOP_ONLY))
+            break;
+        out->depth += !below;
+        image = below ? below : image->backing;
+    }
+    reader_keep(out, &reader);
+    return r;
 }
 
 int chain_check(const struct fmt_image *top)
@@ -105,14 +194,14 @@ int chain_read(struct chain *chain, uint64_t offset, void *buffer, uint64_t leng
 
     for (uint64_t n; length > 0; to += n, offset += n, length -= n) {
         struct chain_extent found;
-        int r = chain_extent_find(chain, offset, length, false, &found);
+        int r = chain_extent_find(chain, offset, length, 0, &found);
         n = found.length;
         if (r < 0)
             return r;
         if (found.extent.kind == FMT_EXTENT_DATA && !(found.flags & ABI_MAP_ZERO))
             r = io_read(found.image->env, found.extent.device, found.extent.device_off, to, n);
         else if (found.extent.kind == FMT_EXTENT_CODED)
-            r = fmt_image_read(found.image, offset, to, n);
+            r = fmt_image_read(found.image, found.image_off, to, n);
         else
             memset(to, 0, n);
         if (r < 0)

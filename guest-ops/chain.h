@@ -9,6 +9,14 @@
 #include "common/holes.h"
 #include "image.h"
 
+/* How chain_extent_find() looks. */
+#define CHAIN_TOP_ONLY 1u /* the files behind the top image are not asked, but for their size */
+/* It is the status that is asked for, not where to read: filters that are told to fail then do. */
+#define CHAIN_STATUS 2u
+/* No more is looked up than the reference's driver speaks for at a time. */
+#define CHAIN_AS_TOLD 4u
+#define CHAIN_NO_FILTERS 8u /* filters are looked through */
+
 struct chain {
     struct fmt_image *top;
     struct holes holes; /* of what was preallocated */
@@ -20,18 +28,19 @@ struct chain_extent {
     unsigned flags;           /* ABI_MAP_* */
     unsigned depth;           /* of the image below the top */
     struct fmt_image *image;  /* that has it; the last one asked if none has */
+    uint64_t image_off;       /* where in its disk: raw may show a part of another */
     struct fmt_extent extent; /* of that image; its length counts no more than ours */
 };
 
 void chain_init(struct chain *chain, struct fmt_image *top);
 
 /*
- * The extent at @offset, of at most @length bytes of the top image's disk. With @top_only, the
- * files behind the top image are not asked, but for their size: what lies behind their end is
- * zeroes. Neither DATA nor ZERO in the flags: no image has it, and the format has no backing
- * files that could. Returns 0 or a negative errno.
+ * The extent at @offset, of at most @length bytes of the top image's disk; @mode: CHAIN_*. What
+ * lies behind the end of a backing file is zeroes. Neither DATA nor ZERO in the flags: no image has
+ * it, and the format has no backing files that could; or what raw or a filter shows has one, which
+ * only reading looks into. Returns 0 or a negative errno.
  */
-int chain_extent_find(struct chain *chain, uint64_t offset, uint64_t length, bool top_only,
+int chain_extent_find(struct chain *chain, uint64_t offset, uint64_t length, unsigned mode,
                       struct chain_extent *out);
 
 /* Bytes of the chain, of any kind; all within the top image's disk. Returns 0 or a negative

@@ -59,7 +59,7 @@ static int status_find(struct compare *c, unsigned i, uint64_t *bytes, unsigned 
     struct chain *chain = &c->chain[i];
     struct chain_extent found;
     uint64_t rest = chain->top->facts.virtual_bytes - c->at;
-    int r = chain_extent_find(chain, c->at, rest, false, &found);
+    int r = chain_extent_find(chain, c->at, rest, CHAIN_STATUS | CHAIN_AS_TOLD, &found);
 
     if (r < 0)
         return r;

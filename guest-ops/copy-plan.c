@@ -19,6 +19,7 @@ static int status_ask(struct copy *copy, struct copy_source *source, uint64_t of
                       uint64_t *bytes, unsigned *flags)
 {
     const struct fmt_image *image = source->chain.top;
+    unsigned mode = CHAIN_STATUS | CHAIN_AS_TOLD | (copy->how.top_only ? CHAIN_TOP_ONLY : 0);
     struct chain_extent extent;
 
     if (copy->how.is_dd) {
@@ -26,7 +27,7 @@ static int status_ask(struct copy *copy, struct copy_source *source, uint64_t of
         return 0;
     }
     uint64_t n = min_u64(*bytes, image->facts.virtual_bytes - offset);
-    int r = chain_extent_find(&source->chain, offset, n, copy->how.top_only, &extent);
+    int r = chain_extent_find(&source->chain, offset, n, mode, &extent);
     *bytes = round_up_u64(extent.told_bytes, FMT_SECTOR_BYTES);
     *flags = extent.flags;
     return r;

@@ -45,7 +45,7 @@ int layer_extent(struct guest *g, uint32_t device, uint64_t offset, uint64_t len
         return 0;
     chain_init(&chain, image);
     length = min_u64(length, image->facts.virtual_bytes - offset);
-    int r = chain_extent_find(&chain, offset, length, false, &found);
+    int r = chain_extent_find(&chain, offset, length, 0, &found);
     *run = (struct fmt_run){found.length, found.flags & ABI_MAP_ZERO};
     return r;
 }

@@ -19,7 +19,7 @@ static int entry_find(struct map_job *job, uint64_t start, uint64_t length,
                       struct abi_map_entry *entry)
 {
     struct chain_extent found;
-    int r = chain_extent_find(&job->chain, start, length, false, &found);
+    int r = chain_extent_find(&job->chain, start, length, CHAIN_STATUS | CHAIN_NO_FILTERS, &found);
 
     *entry = (struct abi_map_entry){.start = start,
                                     .length = found.length,

@@ -13,7 +13,7 @@ static int allocated_count(void *ctx, uint64_t cluster_bytes, uint64_t *bytes)
     *bytes = 0;
     for (uint64_t at = 0; at < end;) {
         struct chain_extent found;
-        int r = chain_extent_find(chain, at, end - at, false, &found);
+        int r = chain_extent_find(chain, at, end - at, CHAIN_STATUS, &found);
         if (r < 0) {
             fmt_error_clear(env->error);
             return fmt_fail(env, -r, FMT_ERR_MEASURE_STATUS, FMT_NUM(-r));

@@ -129,6 +129,8 @@ int guest_image_open(struct guest *g, const struct guest_node *asked, uint32_t f
         r = driver_choose(g, node, &spec);
     if (r == 0)
         r = fmt_image_open(g->image_env, &spec, image);
+    if (r == 0)
+        (*image)->over_image = layer_find(g, (*image)->device);
     if (r == 0 && node->fault.length)
         r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_NODE, FMT_STR(node->fault));
     return r;

@@ -122,8 +122,9 @@ int reads_begin(struct reads *reads, struct chain *chain, uint64_t offset, uint8
 
     while (bytes > 0 && offset < size) {
         struct chain_extent found;
-        int r = chain_extent_find(chain, offset, min_u64(bytes, size - offset), false, &found);
-        const struct read wish = {.tag = tag, .offset = offset, .bytes = found.length, .to = to};
+        int r = chain_extent_find(chain, offset, min_u64(bytes, size - offset), 0, &found);
+        const struct read wish = {
+            .tag = tag, .offset = found.image_off, .bytes = found.length, .to = to};
         if (r == 0)
             r = extent_read(reads, &found, &wish);
         if (r < 0)

@@ -16,7 +16,7 @@ enum {
 
 struct read {
     uint64_t tag;    /* the caller's: which of its ranges this is of */
-    uint64_t offset; /* in the chain's disk */
+    uint64_t offset; /* in the image's disk */
     uint64_t bytes;
     uint8_t *to;
     int status;

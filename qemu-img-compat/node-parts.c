@@ -151,20 +151,21 @@ static bool blkdebug_fill(Parts *parts, GError **error)
 {
     g_autoptr(Value) typed = node_options_typed(parts->node, error);
     const char *config = typed ? value_dict_get_string(typed, "config") : NULL;
-    uint64_t read_errno;
 
     if (!typed)
         return false;
     if (config && !parts->run->named_by_user)
         return failure_set(error, "Could not read blkdebug config file: an image may not name it");
-    if (!blkdebug_rules_read(parts->node, config, &read_errno, error) ||
-        !permissions_check(parts->node, error) ||
+    g_autofree char *rules = blkdebug_rules_read(parts->node, config, error);
+    if (!rules || !permissions_check(parts->node, error) ||
         !part_add(parts, "image", value_dict_get_string(typed, "x-image"), true, &parts->primary,
                   error))
         return false;
     if (takes_writes(parts->node))
         return failure_set(error, "Block node is read-only");
-    value_dict_put(parts->options, "read-errno", value_new_uint(read_errno));
+    value_dict_put_string(parts->options, "rules", rules);
+    value_dict_put(parts->options, "align",
+                   value_new_uint(value_uint(value_dict_get(typed, "align"), 0)));
     return limits_check(typed, error);
 }
 

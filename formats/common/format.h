@@ -63,8 +63,10 @@ struct fmt_child {
 struct fmt_image {
     const struct fmt_driver *driver;
     struct fmt_env *env;
-    uint32_t device;                   /* the "file" child */
-    uint32_t flags;                    /* FMT_OPEN_* */
+    uint32_t device; /* the "file" child */
+    bool over_image; /* the file is an image itself, which is asked for what its ranges are by
+                        whoever maps this one: drivers that hand it through call it DATA */
+    uint32_t flags;  /* FMT_OPEN_* */
     struct fmt_bytes filename;         /* as the host knows it; for texts only */
     const struct fmt_options *options; /* of the node, e.g. raw's offset and size; only open() may
                                           look at them */
@@ -221,6 +223,9 @@ struct fmt_driver {
     /* What is at virtual offset @offset: one extent of at most @length bytes. Both lie within
      * virtual_bytes. */
     int (*map)(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
+    /* Whether the status of [offset, offset + length) may be asked for: 0, or a negative errno with
+     * which that is to fail. NULL: always. Reading does not ask. */
+    int (*status_check)(struct fmt_image *image, uint64_t offset, uint64_t length);
     /* Whether what map() calls UNALLOCATED may be read from image->backing: 0, or a negative errno
      * if that is not the file that this image was made for. NULL: always. Asked by whoever reads
      * data of a chain; map alone shows places, and does not ask. */
@@ -278,7 +283,9 @@ struct fmt_driver {
     bool has_format_specific;  /* "format-specific" is printed at all */
     bool no_dirty_flag;        /* info prints no "dirty-flag" */
     bool passes_cluster_bytes; /* cluster size is that of the image below, if any */
-    bool passes_facts; /* cluster size and dirty flag are those of the image below, if any */
+    bool passes_facts; /* cluster size and dirty flag are those of the image below, if any, and what
+                          it says of its ranges holds: map() and CODED extents give its place */
+    bool is_filter;    /* map looks through it */
     bool map_opaque;   /* the map command prints all as DATA without an offset, whatever
                           map() knows */
     bool map_by_unit;  /* the reference's driver tells of one cluster at a time */

@@ -55,3 +55,25 @@ int fmt_extents_map(struct fmt_image *image, fmt_extent_fn extent_at, uint64_t o
     out->length = min_u64(out->length, length);
     return r;
 }
+
+int fmt_device_map(struct fmt_image *image, struct holes *holes, uint64_t device_off,
+                   uint64_t length, struct fmt_extent *out)
+{
+    struct fmt_run run = {.length = length};
+    size_t count = 1;
+    int r = 0;
+
+    if (holes && !image->over_image)
+        r = holes_find(holes, image->env, image->device, device_off, length, &run);
+    else if (!image->over_image)
+        r = image->env->io->extents(image->env->io_ctx, image->device, device_off, length, &run,
+                                    &count);
+    if (r < 0)
+        return r;
+    *out = (struct fmt_extent){.kind = run.zero ? FMT_EXTENT_ZERO : FMT_EXTENT_DATA,
+                               .length = min_u64(run.length, length),
+                               .device = image->device,
+                               .device_off = device_off,
+                               .has_offset = true};
+    return 0;
+}

@@ -4,9 +4,15 @@
 #define FORMATS_COMMON_MAPREAD_H
 
 #include "format.h"
+#include "holes.h"
 
 /* A driver's read(): bytes of DATA extents from their device, zeroes for everything else. */
 int fmt_mapped_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
+
+/* map() of a driver whose disk is its device, from @device_off on: data and holes, as that tells
+ * them; @holes keeps what it told, if there is one. */
+int fmt_device_map(struct fmt_image *image, struct holes *holes, uint64_t device_off,
+                   uint64_t length, struct fmt_extent *out);
 
 /* What is at virtual offset @at, up to the end of its block or cluster. */
 typedef int (*fmt_extent_fn)(struct fmt_image *image, uint64_t at, struct fmt_extent *out);

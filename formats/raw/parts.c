@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Drivers over children of names of their own, which stand in image->child, the last one first:
- * blkdebug (one, which may be told to fail), blkverify (two that must be equal) and quorum (what
- * enough of many say).
+ * blkverify (two that must be equal) and quorum (what enough of many say).
  */
 #include <string.h>
 
 #include "common/mapread.h"
 
-enum { PIECE_BYTES = 64 << 10, ERRNO_MAX = 4095 };
+enum { PIECE_BYTES = 64 << 10 };
 
 static unsigned parts_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
 {
@@ -18,64 +17,8 @@ static unsigned parts_probe(const uint8_t *head, size_t length, struct fmt_bytes
     return 0;
 }
 
-/* Only read() knows: how the children agree shows when they are read. */
-static int parts_map(struct fmt_image *image, uint64_t offset, uint64_t length,
-                     struct fmt_extent *out)
-{
-    (void)image;
-    (void)offset;
-    *out = (struct fmt_extent){.kind = FMT_EXTENT_CODED, .length = length};
-    return 0;
-}
-
 #define PARTS(driver_name)                                                                         \
     .name = (driver_name), .probe = parts_probe, .info = fmt_info_nothing, .own_files = true
-
-/* ---- blkdebug ---- */
-
-/* The errno value with which every read shall fail, or 0. */
-struct blkdebug_state {
-    int read_errno;
-};
-
-static int blkdebug_open(struct fmt_image *image)
-{
-    struct blkdebug_state *state = fmt_alloc(image->env, sizeof(*state));
-
-    if (!state)
-        return -FMT_ENOMEM;
-    state->read_errno = (int)min_u64(fmt_option_number(image->options, "read-errno", 0), ERRNO_MAX);
-    image->state = state;
-    int r = io_sector_bytes(image->env, image->device, &image->facts.virtual_bytes);
-    return r < 0 ? fmt_fail(image->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : 0;
-}
-
-static int blkdebug_map(struct fmt_image *image, uint64_t offset, uint64_t length,
-                        struct fmt_extent *out)
-{
-    const struct blkdebug_state *state = image->state;
-
-    parts_map(image, offset, length, out);
-    if (state->read_errno == 0) {
-        out->kind = FMT_EXTENT_DATA;
-        out->device = image->device;
-        out->device_off = offset;
-        out->has_offset = true;
-    }
-    return 0;
-}
-
-static int blkdebug_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
-{
-    const struct blkdebug_state *state = image->state;
-
-    return state->read_errno ? -state->read_errno
-                             : io_read(image->env, image->device, offset, buffer, length);
-}
-
-const struct fmt_driver fmt_blkdebug_driver = {PARTS("blkdebug"), .open = blkdebug_open,
-                                               .map = blkdebug_map, .read = blkdebug_read,
-                                               .passes_facts = true};
 
 /* ---- blkverify ---- */
 
@@ -130,9 +73,21 @@ static int blkverify_read(struct fmt_image *image, uint64_t offset, void *buffer
     return pieces_read(image, offset, buffer, length, blkverify_piece);
 }
 
-const struct fmt_driver fmt_blkverify_driver = {PARTS("blkverify"), .open = blkverify_open,
-                                                .map = parts_map, .read = blkverify_read,
-                                                .passes_facts = true};
+/* Only read() knows whether the children agree; what they hold, the raw one says. */
+static int blkverify_map(struct fmt_image *image, uint64_t offset, uint64_t length,
+                         struct fmt_extent *out)
+{
+    *out = (struct fmt_extent){.kind = FMT_EXTENT_CODED,
+                               .length = length,
+                               .device = image->device,
+                               .device_off = offset,
+                               .has_offset = true};
+    return 0;
+}
+
+const struct fmt_driver fmt_blkverify_driver = {PARTS("blkverify"),   .open = blkverify_open,
+                                                .map = blkverify_map, .read = blkverify_read,
+                                                .passes_facts = true, .is_filter = true};
 
 /* ---- quorum ---- */
 
@@ -215,5 +170,29 @@ static int quorum_read(struct fmt_image *image, uint64_t offset, void *buffer, s
     return pieces_read(image, offset, buffer, length, state->first ? quorum_first : quorum_vote);
 }
 
-const struct fmt_driver fmt_quorum_driver = {PARTS("quorum"), .open = quorum_open, .map = parts_map,
-                                             .read = quorum_read, .no_dirty_flag = true};
+/* Zeroes are what all children say is zeroes; else as much is data as any one says. */
+static int quorum_map(struct fmt_image *image, uint64_t offset, uint64_t length,
+                      struct fmt_extent *out)
+{
+    uint64_t zero_bytes = length, data_bytes = 0;
+
+    for (uint32_t i = image->child_count; i-- > 0;) {
+        struct fmt_run run;
+        size_t count = 1;
+        int r = image->env->io->extents(image->env->io_ctx, image->child[i].device, offset, length,
+                                        &run, &count);
+        if (r < 0)
+            run = (struct fmt_run){.length = length};
+        if (run.zero)
+            zero_bytes = min_u64(zero_bytes, run.length);
+        else if (run.length > data_bytes)
+            data_bytes = run.length;
+    }
+    *out = (struct fmt_extent){.kind = data_bytes ? FMT_EXTENT_CODED : FMT_EXTENT_ZERO,
+                               .length = min_u64(data_bytes ? data_bytes : zero_bytes, length)};
+    return 0;
+}
+
+const struct fmt_driver fmt_quorum_driver = {PARTS("quorum"), .open = quorum_open,
+                                             .map = quorum_map, .read = quorum_read,
+                                             .no_dirty_flag = true};

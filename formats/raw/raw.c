@@ -2,6 +2,7 @@
 /* raw: bytes as they are, optionally a window (offset, size) of the device below. */
 #include "common/append.h"
 #include "common/holes.h"
+#include "common/mapread.h"
 #include "common/newfile.h"
 
 struct raw_state {
@@ -80,18 +81,8 @@ static int raw_map(struct fmt_image *image, uint64_t offset, uint64_t length,
                    struct fmt_extent *out)
 {
     struct raw_state *state = image->state;
-    struct fmt_run run;
 
-    int r = holes_find(&state->holes, image->env, image->device, state->offset_bytes + offset,
-                       length, &run);
-    if (r < 0)
-        return r;
-    *out = (struct fmt_extent){.kind = run.zero ? FMT_EXTENT_ZERO : FMT_EXTENT_DATA,
-                               .length = min_u64(run.length, length),
-                               .device = image->device,
-                               .device_off = state->offset_bytes + offset,
-                               .has_offset = true};
-    return 0;
+    return fmt_device_map(image, &state->holes, state->offset_bytes + offset, length, out);
 }
 
 static int raw_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)

@@ -23,19 +23,7 @@ static int through_open(struct fmt_image *image)
 static int through_map(struct fmt_image *image, uint64_t offset, uint64_t length,
                        struct fmt_extent *out)
 {
-    struct fmt_run run;
-    size_t count = 1;
-
-    int r =
-        image->env->io->extents(image->env->io_ctx, image->device, offset, length, &run, &count);
-    if (r < 0)
-        return r;
-    *out = (struct fmt_extent){.kind = run.zero ? FMT_EXTENT_ZERO : FMT_EXTENT_DATA,
-                               .length = min_u64(run.length, length),
-                               .device = image->device,
-                               .device_off = offset,
-                               .has_offset = true};
-    return 0;
+    return fmt_device_map(image, NULL, offset, length, out);
 }
 
 static int through_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
@@ -63,13 +51,18 @@ const struct fmt_driver fmt_host_device_driver = {THROUGH("host_device"),
 const struct fmt_driver fmt_host_cdrom_driver = {THROUGH("host_cdrom"),
                                                  .has_format_specific = true};
 
-const struct fmt_driver fmt_compress_driver = {THROUGH("compress"), .passes_facts = true};
-const struct fmt_driver fmt_preallocate_driver = {THROUGH("preallocate"), .passes_facts = true};
-const struct fmt_driver fmt_blklogwrites_driver = {THROUGH("blklogwrites"), .passes_facts = true};
-const struct fmt_driver fmt_replication_driver = {THROUGH("replication"), .passes_facts = true};
+const struct fmt_driver fmt_compress_driver = {THROUGH("compress"), .passes_facts = true,
+                                               .is_filter = true};
+const struct fmt_driver fmt_preallocate_driver = {THROUGH("preallocate"), .passes_facts = true,
+                                                  .is_filter = true};
+const struct fmt_driver fmt_blklogwrites_driver = {THROUGH("blklogwrites"), .passes_facts = true,
+                                                   .is_filter = true};
+const struct fmt_driver fmt_replication_driver = {THROUGH("replication"), .passes_facts = true,
+                                                  .is_filter = true};
 const struct fmt_driver fmt_snapshot_access_driver = {THROUGH("snapshot-access"),
                                                       .no_dirty_flag = true};
-const struct fmt_driver fmt_throttle_driver = {THROUGH("throttle"), .passes_facts = true};
+const struct fmt_driver fmt_throttle_driver = {THROUGH("throttle"), .passes_facts = true,
+                                               .is_filter = true};
 
 /* A device of zeroes without a file. */
 static int null_open(struct fmt_image *image)

@@ -217,21 +217,35 @@ static void test_blkverify(void **state)
     fake_world_free(world);
 }
 
+static struct fmt_option text(const char *name, const char *value)
+{
+    return (struct fmt_option){
+        .name = fmt_bytes_of(name), .type = FMT_OPTION_TEXT, .text = fmt_bytes_of(value)};
+}
+
 static void test_blkdebug_failing(void **state)
 {
-    struct fmt_option option[] = {number("read-errno", FMT_ENOSPC)};
+    /* Reading the third sector fails once, asking for the status of the second always. */
+    struct fmt_option option[] = {text("rules", "11001c0000000000000400"
+                                                "2000050000000000000200")};
     struct fmt_options options = {option, 1};
     struct fake_world *world = fake_world_new();
     struct fmt_image *image;
     struct fmt_extent extent;
-    uint8_t bytes[512] = {0};
+    uint8_t bytes[2048] = {0};
 
     (void)state;
     fake_device_add(world, "a", bytes, sizeof(bytes));
     assert_int_equal(open_parts(world, "blkdebug", 1, &options, &image), 0);
     assert_int_equal(fmt_image_map(image, 0, 512, &extent), 0);
     assert_int_equal(extent.kind, FMT_EXTENT_CODED);
-    assert_int_equal(fmt_image_read(image, 0, bytes, 512), -FMT_ENOSPC);
+    assert_int_equal(image->driver->status_check(image, 0, 512), 0);
+    assert_int_equal(image->driver->status_check(image, 0, 513), -FMT_EIO);
+    assert_int_equal(fmt_image_read(image, 0, bytes, 1024), 0);
+    assert_int_equal(fmt_image_read(image, 0, bytes, 2048), -FMT_ENOSPC);
+    assert_int_equal(fmt_image_read(image, 0, bytes, 2048), 0);
+    option[0] = text("rules", "1");
+    assert_true(open_parts(world, "blkdebug", 1, &options, &image) < 0);
     fake_world_free(world);
 }
 

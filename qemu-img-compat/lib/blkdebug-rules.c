@@ -233,17 +233,38 @@ static bool word_check(const char *words, const char *word, GError **error)
     return driver_list_has(words, word) || failure_set(error, "invalid parameter value: %s", word);
 }
 
-/* Does the rule make reads fail from the start? */
-static bool is_read_error(const Opts *rule)
+/* What the rule makes fail from the start. */
+static unsigned error_kinds(const Opts *rule)
 {
+    enum { KIND_READ = 1, KIND_STATUS = 2 };
     const char *type = opts_get(rule, "iotype");
-    uint64_t state = opts_get_number(rule, "state", 0);
 
-    return g_str_equal(opts_get(rule, "event"), "none") && state <= 1 &&
-           (!type || g_str_equal(type, "read"));
+    if (!g_str_equal(opts_get(rule, "event"), "none") || opts_get_number(rule, "state", 0) > 1) {
+        return 0;
+    }
+    if (g_strcmp0(type, "block-status") == 0) {
+        return KIND_STATUS;
+    }
+    return !type || g_str_equal(type, "read") ? KIND_READ : 0;
 }
 
-static bool rules_check(const Rules *rules, uint64_t *read_errno, GError **error)
+/* The rule as the guest is told of it: digits of fixed width. */
+static void error_tell(const Opts *rule, GString *told)
+{
+    enum { SECTOR_BYTES = 512, ERRNO_MAX = 4095 };
+    uint64_t sector = opts_get_number(rule, "sector", UINT64_MAX);
+    uint64_t offset = sector == UINT64_MAX ? UINT64_MAX : sector * SECTOR_BYTES;
+    unsigned kinds = error_kinds(rule);
+
+    if (kinds != 0) {
+        g_string_append_printf(told, "%x%x%04x%016" G_GINT64_MODIFIER "x", kinds,
+                               opts_get_number(rule, "once", 0) ? 1 : 0,
+                               (unsigned)MIN(opts_get_number(rule, "errno", EIO), ERRNO_MAX),
+                               offset);
+    }
+}
+
+static bool rules_check(const Rules *rules, GString *told, GError **error)
 {
     for (size_t group = 0; group < G_N_ELEMENTS(groups); group++) {
         for (size_t i = 0; i < rules->group[group]->len; i++) {
@@ -257,31 +278,30 @@ static bool rules_check(const Rules *rules, uint64_t *read_errno, GError **error
             if (!word_check(events, event, error) || (type && !word_check(io_types, type, error))) {
                 return false;
             }
-            if (group == 0 && is_read_error(rule)) {
-                *read_errno = opts_get_number(rule, "errno", EIO);
+            if (group == 0) {
+                error_tell(rule, told);
             }
         }
     }
     return true;
 }
 
-bool blkdebug_rules_read(const Value *node, const char *config, uint64_t *read_errno,
-                         GError **error)
+char *blkdebug_rules_read(const Value *node, const char *config, GError **error)
 {
+    GString *told = g_string_new(NULL);
     Rules rules;
     bool good;
 
     for (size_t i = 0; i < G_N_ELEMENTS(groups); i++) {
         rules.group[i] = g_ptr_array_new_with_free_func(opts_drop);
     }
-    *read_errno = 0;
     good = !config || config_read(&rules, config, error);
     for (size_t i = 0; good && i < G_N_ELEMENTS(groups); i++) {
         good = options_read(&rules, i, node, error);
     }
-    good = good && rules_check(&rules, read_errno, error);
+    good = good && rules_check(&rules, told, error);
     for (size_t i = 0; i < G_N_ELEMENTS(groups); i++) {
         g_ptr_array_free(rules.group[i], TRUE);
     }
-    return good;
+    return g_string_free(told, !good);
 }

@@ -58,38 +58,41 @@ static void test_names(void **state)
     }
 }
 
-/* A configuration file with this text, and what comes of it: an errno value, or the error. */
-static void config_check(const char *config, uint64_t read_errno, const char *message)
+/* A configuration file with this text, and what comes of it: what the guest is told, or the error.
+ */
+static void config_check(const char *config, const char *told, const char *message)
 {
     g_autofree char *path = g_strdup_printf("/tmp/blkdebug-rules-%d", (int)getpid());
     g_autoptr(Value) node = value_new_dict();
     g_autoptr(GError) error = NULL;
-    uint64_t found = UINT64_MAX;
 
     assert_true(g_file_set_contents(path, config, -1, NULL));
-    bool good = blkdebug_rules_read(node, path, &found, &error);
+    g_autofree char *found = blkdebug_rules_read(node, path, &error);
     unlink(path);
-    assert_string_equal(good ? "" : error->message, message);
-    if (good) {
-        assert_int_equal(found, read_errno);
+    assert_string_equal(found ? "" : error->message, message);
+    if (found) {
+        assert_string_equal(found, told);
     }
 }
 
 static void test_rules(void **state)
 {
     (void)state;
-    config_check("", 0, "");
-    config_check("# nothing\n\n", 0, "");
-    config_check("[inject-error]\nevent = \"none\"\n", EIO, "");
-    config_check("[inject-error]\nevent = \"none\"\nerrno = \"28\"\n", ENOSPC, "");
-    config_check("[inject-error]\nevent = \"none\"\niotype = \"write\"\n", 0, "");
-    config_check("[inject-error \"a\"]\nevent = \"none\"\nstate = \"2\"\n", 0, "");
-    config_check("[set-state]\nevent = \"none\"\nnew_state = \"2\"\n", 0, "");
-    config_check("event = \"none\"\n", 0, "no group defined");
-    config_check("[x]\n", 0, "There is no option group 'x'");
-    config_check("[set-state]\nerrno = \"1\"\n", 0, "Invalid parameter 'errno'");
-    config_check("[set-state]\n", 0, "Missing event name for rule");
-    config_check("[set-state]\nevent = \"x\"\n", 0, "invalid parameter value: x");
+    config_check("", "", "");
+    config_check("# nothing\n\n", "", "");
+    config_check("[inject-error]\nevent = \"none\"\n", "100005ffffffffffffffff", "");
+    config_check("[inject-error]\nevent = \"none\"\nerrno = \"28\"\nsector = \"3\"\n",
+                 "10001c0000000000000600", "");
+    config_check("[inject-error]\nevent = \"none\"\niotype = \"block-status\"\nonce = \"on\"\n",
+                 "210005ffffffffffffffff", "");
+    config_check("[inject-error]\nevent = \"none\"\niotype = \"write\"\n", "", "");
+    config_check("[inject-error \"a\"]\nevent = \"none\"\nstate = \"2\"\n", "", "");
+    config_check("[set-state]\nevent = \"none\"\nnew_state = \"2\"\n", "", "");
+    config_check("event = \"none\"\n", "", "no group defined");
+    config_check("[x]\n", "", "There is no option group 'x'");
+    config_check("[set-state]\nerrno = \"1\"\n", "", "Invalid parameter 'errno'");
+    config_check("[set-state]\n", "", "Missing event name for rule");
+    config_check("[set-state]\nevent = \"x\"\n", "", "invalid parameter value: x");
 }
 
 int main(void)
