@@ -4,9 +4,11 @@ import hashlib
 import json
 import os
 import re
+import select
 import shlex
 import signal
 import subprocess
+import time
 import uuid
 
 from . import builders, scratch, state
@@ -133,6 +135,36 @@ def json_fault(arguments, out, status):
     return ""
 
 
+def finish(process, seconds):
+    """What the command prints, and its status. communicate() would look for the end in ever longer naps."""
+    deadline = time.monotonic() + seconds
+    outputs = {process.stdout.fileno(): [], process.stderr.fileno(): []}
+    end = os.pidfd_open(process.pid)
+    poll = select.poll()
+    waiting = {end, *outputs}
+    for descriptor in waiting:
+        poll.register(descriptor, select.POLLIN)
+    timeout = False
+    while waiting:
+        ready = poll.poll(None if timeout else max(deadline - time.monotonic(), 0) * 1000)
+        if not ready and not timeout:
+            timeout = True
+            os.killpg(process.pid, signal.SIGKILL)
+        for descriptor, _ in ready:
+            data = os.read(descriptor, 1 << 16) if descriptor != end else b""
+            if data:
+                outputs[descriptor].append(data)
+            else:
+                poll.unregister(descriptor)
+                waiting.remove(descriptor)
+    os.close(end)
+    status = process.wait()
+    out, err = (b"".join(parts) for parts in outputs.values())
+    process.stdout.close()
+    process.stderr.close()
+    return out, err, "timeout" if timeout else status
+
+
 def run_command(contender, arguments, flags, folder):
     """Runs one command line; returns a dictionary with its outputs and its status."""
     environment = dict(contender.environment)
@@ -148,13 +180,7 @@ def run_command(contender, arguments, flags, folder):
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True, pass_fds=meter.writer)
     meter.started()
-    try:
-        out, err = process.communicate(timeout=float(flags.get("timeout", TIMEOUT_SECONDS)))
-        status = process.returncode
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
-        status = "timeout"
+    out, err, status = finish(process, float(flags.get("timeout", TIMEOUT_SECONDS)))
     result = {"out": clean(out, flags), "err": clean(err, flags), "status": status}
     if contender.name != "reference":
         result.update(meter.result(), json_fault=json_fault(arguments, out, status))
