@@ -63,6 +63,15 @@ struct fmt_image *driver_open(struct fake_world *world, const char *format, uint
     return image;
 }
 
+struct fmt_image *driver_try_open(struct fake_world *world, const char *format, uint32_t device,
+                                  uint32_t flags)
+{
+    struct fmt_image *image = NULL;
+
+    fake_world_reset(world);
+    return open_device(world, format, device, flags, &image) < 0 ? NULL : image;
+}
+
 /* The size of the disk that the options make. */
 static uint64_t whole_bytes(const char *format, uint64_t bytes, const struct driver_option *options)
 {
@@ -155,7 +164,7 @@ void driver_test_fields(struct fake_world *world, const char *format, uint32_t d
     for (size_t i = 0; i < count; i++) {
         uint64_t max = UINT64_MAX >> (64 - 8 * fields[i].bytes);
         const uint64_t values[] = {0, 1, 2, max / 2, max / 2 + 1, max - 1, max};
-        for (size_t v = 0; v < 2 * sizeof(values) / sizeof(values[0]); v++) {
+        for (size_t v = 0; v < 2 * COUNT(values); v++) {
             uint8_t bytes[8];
             if (v % 2 == 0)
                 le64_store(bytes, values[v / 2]);
@@ -169,6 +178,29 @@ void driver_test_fields(struct fake_world *world, const char *format, uint32_t d
         }
     }
     free(saved);
+    fake_world_reset(world);
+}
+
+static void refusal_test(struct fake_world *world, const char *format, uint32_t device,
+                         enum driver_order order, const struct driver_refusal *row)
+{
+    uint8_t saved[8], *at = world->device[device].data + row->offset;
+
+    memcpy(saved, at, row->bytes);
+    for (unsigned i = 0; i < row->bytes; i++) {
+        unsigned place = order == DRIVER_LITTLE_ENDIAN ? i : row->bytes - 1 - i;
+        at[place] = (uint8_t)(row->value >> 8 * i);
+    }
+    assert_null(driver_try_open(world, format, device, 0));
+    assert_string_equal(fake_error(world), row->error);
+    memcpy(at, saved, row->bytes);
+}
+
+void driver_test_refusals(struct fake_world *world, const char *format, uint32_t device,
+                          enum driver_order order, const struct driver_refusal *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        refusal_test(world, format, device, order, &rows[i]);
     fake_world_reset(world);
 }
 

@@ -16,6 +16,19 @@ struct driver_option {
     const char *text;
 };
 
+#define NUMBER(name, value)                                                                        \
+    {                                                                                              \
+        name, FMT_OPTION_NUMBER, value, NULL                                                       \
+    }
+#define SWITCH(name)                                                                               \
+    {                                                                                              \
+        name, FMT_OPTION_BOOL, 1, NULL                                                             \
+    }
+#define TEXT(name, text)                                                                           \
+    {                                                                                              \
+        name, FMT_OPTION_TEXT, 0, text                                                             \
+    }
+
 /* A new image of @bytes virtual bytes in a new device, whose number it returns through @device.
  * @backing may be NULL. Returns what the driver returned. */
 int driver_create(struct fake_world *world, const char *format, uint64_t bytes,
@@ -23,6 +36,9 @@ int driver_create(struct fake_world *world, const char *format, uint64_t bytes,
 /* Open it; fails the test if it cannot be opened. */
 struct fmt_image *driver_open(struct fake_world *world, const char *format, uint32_t device,
                               uint32_t flags);
+/* Open it, as the file "image"; NULL and the world's error if that fails. */
+struct fmt_image *driver_try_open(struct fake_world *world, const char *format, uint32_t device,
+                                  uint32_t flags);
 
 /* Creating with the n-th request failing, for all n: an error each time, then success. What is left
  * each time is no image of the format, or one of the right size. */
@@ -31,6 +47,21 @@ void driver_test_failing_create(const char *format, uint64_t bytes,
 /* Opening likewise. Beyond @requests_max requests the test fails: opening is to be cheap. */
 void driver_test_failing_open(struct fake_world *world, const char *format, uint32_t device,
                               unsigned requests_max);
+
+/* A value of a field, in the format's order of bytes, with which no image can be opened, and why.
+ */
+struct driver_refusal {
+    uint32_t offset;
+    unsigned bytes; /* at most 8 */
+    uint64_t value;
+    const char *error;
+};
+
+enum driver_order { DRIVER_LITTLE_ENDIAN, DRIVER_BIG_ENDIAN };
+
+/* Each refusal, of an image that can be opened otherwise, and is as it was in the end. */
+void driver_test_refusals(struct fake_world *world, const char *format, uint32_t device,
+                          enum driver_order order, const struct driver_refusal *rows, size_t count);
 
 struct driver_field {
     uint64_t offset;

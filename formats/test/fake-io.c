@@ -278,7 +278,7 @@ struct fake_world *fake_world_new(void)
                                   .arena = &world->arena,
                                   .error = &world->error,
                                   .secrets = fake_secrets,
-                                  .secret_count = sizeof(fake_secrets) / sizeof(fake_secrets[0])};
+                                  .secret_count = COUNT(fake_secrets)};
     return world;
 }
 

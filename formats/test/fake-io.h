@@ -8,6 +8,8 @@
 
 #include "image.h"
 
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
 enum {
     FAKE_DEVICES_MAX = 16,
     FAKE_DEVICE_MAX_BYTES = 64 << 20,

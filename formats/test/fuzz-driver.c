@@ -188,7 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (image)
         image_look(image);
     image_open(world, driver, FMT_OPEN_NO_DATA);
-    for (size_t i = 0; i < sizeof(fixes) / sizeof(fixes[0]); i++)
+    for (size_t i = 0; i < COUNT(fixes); i++)
         image_check(image_open(world, driver, FMT_OPEN_CHECK | (i ? FMT_OPEN_WRITABLE : 0)),
                     fixes[i]);
     image = image_open(world, driver, FMT_OPEN_WRITABLE);

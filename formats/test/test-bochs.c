@@ -9,8 +9,6 @@
 
 #include "driver-test.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { EXTENT_BYTES = 4096, CATALOG = 16, FILE_BYTES = 512 + CATALOG * 4 + 2 * (512 + 4096) };
 
 /* A disk of 16 extents: of number 1 the first two sectors are there and the fourth. */
@@ -63,39 +61,23 @@ static void test_read(void **state)
 
 static void test_refusals(void **state)
 {
-    static const struct {
-        uint32_t offset, value;
-        const char *error;
-    } rows[] = {
-        {0,  0,          "BOCHS_MAGIC()"               },
-        {36, 0,          "BOCHS_MAGIC()"               },
-        {48, 0x74736574, "BOCHS_MAGIC()"               },
-        {64, 0x30000,    "BOCHS_MAGIC()"               },
-        {72, 0x100001,   "BOCHS_CATALOG_LARGE()"       },
-        {72, 15,         "BOCHS_CATALOG_SMALL()"       },
-        {80, 0,          "BOCHS_EXTENT_SMALL()"        },
-        {80, 4097,       "BOCHS_EXTENT_POWER(4097)"    },
-        {80, 0x1000000,  "BOCHS_EXTENT_LARGE(16777216)"},
+    static const struct driver_refusal rows[] = {
+        {0,  4, 0,          "BOCHS_MAGIC()"               },
+        {36, 4, 0,          "BOCHS_MAGIC()"               },
+        {48, 4, 0x74736574, "BOCHS_MAGIC()"               },
+        {64, 4, 0x30000,    "BOCHS_MAGIC()"               },
+        {72, 4, 0x100001,   "BOCHS_CATALOG_LARGE()"       },
+        {72, 4, 15,         "BOCHS_CATALOG_SMALL()"       },
+        {80, 4, 0,          "BOCHS_EXTENT_SMALL()"        },
+        {80, 4, 4097,       "BOCHS_EXTENT_POWER(4097)"    },
+        {80, 4, 0x1000000,  "BOCHS_EXTENT_LARGE(16777216)"},
     };
     struct fake_world *world = fake_world_new();
     uint32_t device = bochs_add(world);
-    struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of("bochs")),
-                                  .device = device};
-    struct fmt_image *image;
 
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        uint8_t *at = world->device[device].data + rows[i].offset;
-        uint32_t saved = le32_load(at);
-        fake_world_reset(world);
-        le32_store(at, rows[i].value);
-        assert_true(fmt_image_open(&world->env, &spec, &image) < 0);
-        assert_string_equal(fake_error(world), rows[i].error);
-        le32_store(at, saved);
-    }
-    fake_world_reset(world);
-    spec.flags = FMT_OPEN_WRITABLE;
-    assert_true(fmt_image_open(&world->env, &spec, &image) < 0);
+    driver_test_refusals(world, "bochs", device, DRIVER_LITTLE_ENDIAN, rows, COUNT(rows));
+    assert_null(driver_try_open(world, "bochs", device, FMT_OPEN_WRITABLE));
     assert_string_equal(fake_error(world), "IMAGE_READ_ONLY()");
     fake_world_free(world);
 }

@@ -34,7 +34,7 @@ static void test_read(void **state)
     (void)state;
     fmt_cache_init(&cache, &world->env, device, PAGES);
     for (unsigned turn = 0; turn < 2; turn++) {
-        for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+        for (size_t i = 0; i < COUNT(offsets); i++) {
             uint64_t cached, direct;
             assert_int_equal(fmt_cache_be64(&cache, offsets[i], &cached), 0);
             assert_int_equal(io_read(&world->env, device, offsets[i], &direct, 8), 0);

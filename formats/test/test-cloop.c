@@ -11,8 +11,6 @@
 
 #include "driver-test.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { BLOCK_BYTES = 4096, BLOCKS = 3, FILE_BYTES = 4096 };
 
 /* Block number n is full of the byte n + 1. */
@@ -76,36 +74,22 @@ static void test_read(void **state)
 
 static void test_refusals(void **state)
 {
-    static const struct {
-        uint32_t offset, value;
-        const char *error;
-    } rows[] = {
-        {128, 100,        "CLOOP_BLOCK_UNALIGNED(100)"        },
-        {128, 0,          "CLOOP_BLOCK_ZERO()"                },
-        {128, 0x4000200,  "CLOOP_BLOCK_LARGE(67109376,64)"    },
-        {132, UINT32_MAX, "CLOOP_BLOCKS(4294967295,536870911)"},
-        {132, 536870911,  "CLOOP_TABLE()"                     },
-        {132, 536870910,  "CLOOP_TOO_MANY()"                  },
-        {132, 67108863,   "CLOOP_LENGTH(4)"                   },
-        {140, 0x10000,    "CLOOP_ORDER(1)"                    },
-        {156, 0x9000000,  "CLOOP_LENGTH(2)"                   },
+    static const struct driver_refusal rows[] = {
+        {128, 4, 100,        "CLOOP_BLOCK_UNALIGNED(100)"        },
+        {128, 4, 0,          "CLOOP_BLOCK_ZERO()"                },
+        {128, 4, 0x4000200,  "CLOOP_BLOCK_LARGE(67109376,64)"    },
+        {132, 4, UINT32_MAX, "CLOOP_BLOCKS(4294967295,536870911)"},
+        {132, 4, 536870911,  "CLOOP_TABLE()"                     },
+        {132, 4, 536870910,  "CLOOP_TOO_MANY()"                  },
+        {132, 4, 67108863,   "CLOOP_LENGTH(4)"                   },
+        {140, 4, 0x10000,    "CLOOP_ORDER(1)"                    },
+        {156, 4, 0x9000000,  "CLOOP_LENGTH(2)"                   },
     };
     struct fake_world *world = fake_world_new();
     uint32_t device = cloop_add(world);
-    struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of("cloop")),
-                                  .device = device};
-    struct fmt_image *image;
 
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        uint8_t *at = world->device[device].data + rows[i].offset;
-        uint32_t saved = be32_load(at);
-        fake_world_reset(world);
-        be32_store(at, rows[i].value);
-        assert_true(fmt_image_open(&world->env, &spec, &image) < 0);
-        assert_string_equal(fake_error(world), rows[i].error);
-        be32_store(at, saved);
-    }
+    driver_test_refusals(world, "cloop", device, DRIVER_BIG_ENDIAN, rows, COUNT(rows));
     fake_world_free(world);
 }
 

@@ -56,7 +56,7 @@ static void test_contents(void **state)
         void *decoder = NULL;
         for (unsigned kind = 0; kind < KINDS; kind++) {
             fill(kind, in, BYTES_MAX);
-            for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+            for (size_t i = 0; i < COUNT(lengths); i++) {
                 size_t coded = 2 * BYTES_MAX;
                 assert_int_equal(deflate_encode(&world->arena, &context, level, DEFLATE_RAW, in,
                                                 lengths[i], out, &coded),

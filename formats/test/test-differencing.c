@@ -241,7 +241,7 @@ static void test_footer_size(void **state)
     static const uint64_t sizes[] = {512, UINT64_C(1) << 50, UINT64_MAX};
 
     (void)state;
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    for (size_t i = 0; i < COUNT(sizes); i++) {
         struct pair pair = pair_make_from("vpc", NULL, "p", 0, sizes[i]);
         assert_int_equal(pair.status, 0);
         assert_true(pair.world->device[pair.child].size_bytes < 8192);

@@ -14,8 +14,6 @@
 #include "dmg/dmg.h"
 #include "driver-test.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum {
     CHUNK_BYTES = 4096,
     CHUNK_SECTORS = CHUNK_BYTES / 512,

@@ -9,14 +9,8 @@
 
 #include "driver-test.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { PAYLOAD_OFF = 2068480, DISK_BYTES = 64 << 10 };
 
-#define TEXT(name, text)                                                                           \
-    {                                                                                              \
-        name, FMT_OPTION_TEXT, 0, text                                                             \
-    }
 #define QUICK                                                                                      \
     {                                                                                              \
         "iter-time", FMT_OPTION_NUMBER, 0, NULL                                                    \

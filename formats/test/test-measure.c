@@ -50,7 +50,7 @@ static void test_raw(void **state)
     struct fake_world *world = fake_world_new();
 
     (void)state;
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    for (size_t i = 0; i < COUNT(sizes); i++) {
         struct fmt_measure m = {.virtual_bytes = sizes[i][0]};
         assert_int_equal(measure(world, "raw", none, &m), 0);
         assert_int_equal(m.required_bytes, sizes[i][1]);
@@ -119,7 +119,7 @@ static void test_qcow2(void **state)
     struct fake_world *world = fake_world_new();
 
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct fmt_measure m = {.virtual_bytes = rows[i].bytes};
         fake_world_reset(world);
         int r = measure(world, "qcow2", rows[i].option, &m);

@@ -12,8 +12,6 @@
 
 #include "parallels/parallels.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static const struct driver_option small[] = {
     {"cluster_size", FMT_OPTION_NUMBER, 4096, NULL},
     {0         }

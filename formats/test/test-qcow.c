@@ -10,8 +10,6 @@
 #include "crypto/cipher.h"
 #include "driver-test.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static void test_create(void **state)
 {
     static const struct {
@@ -40,20 +38,17 @@ static void test_create(void **state)
 
 static void test_refusals(void **state)
 {
-    static const struct {
-        uint32_t offset, value;
-        const char *error;
-    } rows[] = {
-        {0,  1,          "QCOW_MAGIC()"                    },
-        {4,  3,          "QCOW_VERSION(3)<QCOW_TRY_QCOW2()"},
-        {4,  4,          "QCOW_VERSION(4)"                 },
-        {28, 1,          "QCOW_TOO_SMALL()"                },
-        {32, 0x08090000, "QCOW_CLUSTER_SIZE()"             },
-        {32, 0x0c050000, "QCOW_TABLE_SIZE()"               },
-        {36, 2,          "QCOW_ENCRYPTION_METHOD()"        },
-        {24, UINT32_MAX, "QCOW_TOO_LARGE()"                },
-        {40, UINT32_MAX, "COULD_NOT_OPEN()<IO(5)"          },
-        {16, 1024,       "QCOW_BACKING_TOO_LONG()"         },
+    static const struct driver_refusal rows[] = {
+        {0,  4, 1,          "QCOW_MAGIC()"                    },
+        {4,  4, 3,          "QCOW_VERSION(3)<QCOW_TRY_QCOW2()"},
+        {4,  4, 4,          "QCOW_VERSION(4)"                 },
+        {28, 4, 1,          "QCOW_TOO_SMALL()"                },
+        {32, 4, 0x08090000, "QCOW_CLUSTER_SIZE()"             },
+        {32, 4, 0x0c050000, "QCOW_TABLE_SIZE()"               },
+        {36, 4, 2,          "QCOW_ENCRYPTION_METHOD()"        },
+        {24, 4, UINT32_MAX, "QCOW_TOO_LARGE()"                },
+        {40, 4, UINT32_MAX, "COULD_NOT_OPEN(image)<IO(5)"     },
+        {16, 4, 1024,       "QCOW_BACKING_TOO_LONG()"         },
     };
     struct fake_world *world = fake_world_new();
     struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of("qcow"))};
@@ -62,15 +57,7 @@ static void test_refusals(void **state)
     (void)state;
     assert_int_equal(driver_create(world, "qcow", 1 << 20, NULL, "base", &spec.device), 0);
     be32_store(world->device[spec.device].data + 28, 1 << 20);
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        uint8_t *at = world->device[spec.device].data + rows[i].offset;
-        uint32_t saved = be32_load(at);
-        fake_world_reset(world);
-        be32_store(at, rows[i].value);
-        assert_true(fmt_image_open(&world->env, &spec, &image) < 0);
-        assert_string_equal(fake_error(world), rows[i].error);
-        be32_store(at, saved);
-    }
+    driver_test_refusals(world, "qcow", spec.device, DRIVER_BIG_ENDIAN, rows, COUNT(rows));
     image = driver_open(world, "qcow", spec.device, 0);
     assert_true(fmt_bytes_equal(image->facts.backing_name, "base"));
     be32_store(world->device[spec.device].data + 36, 1);

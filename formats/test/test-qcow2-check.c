@@ -10,27 +10,12 @@
 #include "driver-test.h"
 #include "qcow2/qcow2-check.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { CLUSTER = 512, DISK_BYTES = 64 << 10 };
 
-#define NUMBER(name, value)                                                                        \
-    {                                                                                              \
-        name, FMT_OPTION_NUMBER, value, NULL                                                       \
-    }
-#define SWITCH(name)                                                                               \
-    {                                                                                              \
-        name, FMT_OPTION_BOOL, 1, NULL                                                             \
-    }
-#define WORD(name, value)                                                                          \
-    {                                                                                              \
-        name, FMT_OPTION_TEXT, 0, value                                                            \
-    }
-
 static const struct driver_option metadata[] = {
-    NUMBER("cluster_size", CLUSTER), WORD("preallocation", "metadata"), {0}};
+    NUMBER("cluster_size", CLUSTER), TEXT("preallocation", "metadata"), {0}};
 static const struct driver_option extended[] = {
-    NUMBER("cluster_size", 16384), SWITCH("extended_l2"), WORD("preallocation", "metadata"), {0}};
+    NUMBER("cluster_size", 16384), SWITCH("extended_l2"), TEXT("preallocation", "metadata"), {0}};
 
 /* A place in an image: a table, and bytes from its start. */
 enum table { HEADER, L1, L2, REFCOUNT_TABLE, BLOCK };
@@ -134,7 +119,7 @@ static void test_widths(void **state)
     for (unsigned bits = 1; bits <= 64; bits *= 2) {
         const struct driver_option options[] = {NUMBER("cluster_size", CLUSTER),
                                                 NUMBER("refcount_bits", bits),
-                                                WORD("preallocation", "metadata"),
+                                                TEXT("preallocation", "metadata"),
                                                 {0}};
         const struct damage whole = {HEADER, 64, 0, 0, "", 0, 0};
         damage_check(options, &whole);
@@ -173,7 +158,7 @@ static void test_many_references(void **state)
 {
     static const struct driver_option options[] = {NUMBER("cluster_size", CLUSTER),
                                                    NUMBER("refcount_bits", 32),
-                                                   WORD("preallocation", "metadata"),
+                                                   TEXT("preallocation", "metadata"),
                                                    {0}};
     enum { L1_ENTRIES = 512, L2_ENTRIES = 64 };
     struct fake_world *world = fake_world_new();

@@ -10,14 +10,8 @@
 #include "driver-test.h"
 #include "qcow2/qcow2.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { CLUSTER_BYTES = 4096, LUKS_OFF = 4 * CLUSTER_BYTES, DISK_BYTES = 1 << 20 };
 
-#define TEXT(name, text)                                                                           \
-    {                                                                                              \
-        name, FMT_OPTION_TEXT, 0, text                                                             \
-    }
 #define SMALL                                                                                      \
     {                                                                                              \
         "cluster_size", FMT_OPTION_NUMBER, CLUSTER_BYTES, NULL                                     \
@@ -25,10 +19,6 @@ enum { CLUSTER_BYTES = 4096, LUKS_OFF = 4 * CLUSTER_BYTES, DISK_BYTES = 1 << 20 
 #define QUICK                                                                                      \
     {                                                                                              \
         "encrypt.iter-time", FMT_OPTION_NUMBER, 0, NULL                                            \
-    }
-#define SWITCH(name, on)                                                                           \
-    {                                                                                              \
-        name, FMT_OPTION_BOOL, on, NULL                                                            \
     }
 
 static const struct driver_option luks[] = {
@@ -93,7 +83,7 @@ static void test_refusals(void **state)
         {{TEXT("encrypt.format", "rot13"), {0}},                               "BAD_ENUM(format,rot13)"              },
         {{TEXT("encrypt.key-secret", "s"), {0}},                               "CRYPTO_NO_FORMAT()"                  },
         {{TEXT("encryption", "yes"), {0}},                                     "BAD_ENUM(format,yes)"                },
-        {{SWITCH("encryption", 1), {0}},                                       "CRYPTO_KEY_SECRET(encrypt.)"         },
+        {{SWITCH("encryption"), {0}},                                          "CRYPTO_KEY_SECRET(encrypt.)"         },
         {{TEXT("encrypt.format", "luks"), {0}},                                "CRYPTO_KEY_SECRET(encrypt.)"         },
         {{TEXT("encrypt.format", "aes"), QUICK, {0}},                          "CRYPTO_UNEXPECTED(encrypt.iter-time)"},
         {{TEXT("encrypt.format", "luks"), TEXT("encrypt.hash-alg", "x"), {0}},

@@ -12,8 +12,6 @@
 #include "driver-test.h"
 #include "qcow2/qcow2-map.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { CLUSTER = 4096, CLUSTERS = 16, L2 = 4, DATA = 5 };
 
 /* An image with an L2 table in cluster 4 and room for data from cluster 5 on; @extended: with

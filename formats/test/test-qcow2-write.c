@@ -13,34 +13,19 @@
 #include "qcow2-recount.h"
 #include "qcow2/qcow2-write.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { DISK_BYTES = (1 << 20) - 512, OPERATIONS = 30 };
 enum { KINDS_FAILING = 9 }; /* not those with large clusters, data files, encryption */
-
-#define NUMBER(name, value)                                                                        \
-    {                                                                                              \
-        name, FMT_OPTION_NUMBER, value, NULL                                                       \
-    }
-#define SWITCH(name)                                                                               \
-    {                                                                                              \
-        name, FMT_OPTION_BOOL, 1, NULL                                                             \
-    }
-#define WORD(name, value)                                                                          \
-    {                                                                                              \
-        name, FMT_OPTION_TEXT, 0, value                                                            \
-    }
 
 static const struct driver_option usual[] = {NUMBER("cluster_size", 65536), {0}};
 static const struct driver_option narrow[] = {
     NUMBER("cluster_size", 512), NUMBER("refcount_bits", 1), {0}};
 static const struct driver_option old[] = {
-    NUMBER("cluster_size", 512), WORD("compat", "0.10"), {0}};
+    NUMBER("cluster_size", 512), TEXT("compat", "0.10"), {0}};
 static const struct driver_option wide[] = {
     NUMBER("cluster_size", 1024), NUMBER("refcount_bits", 64), {0}};
 static const struct driver_option zstd[] = {NUMBER("cluster_size", 4096),
                                             NUMBER("refcount_bits", 2),
-                                            WORD("compression_type", "zstd"),
+                                            TEXT("compression_type", "zstd"),
                                             {0}};
 static const struct driver_option large[] = {
     NUMBER("cluster_size", 2 << 20), NUMBER("refcount_bits", 32), {0}};
@@ -49,23 +34,23 @@ static const struct driver_option subclusters[] = {
 static const struct driver_option lazy[] = {
     NUMBER("cluster_size", 65536), SWITCH("extended_l2"), SWITCH("lazy_refcounts"), {0}};
 static const struct driver_option metadata[] = {
-    NUMBER("cluster_size", 4096), WORD("preallocation", "metadata"), {0}};
+    NUMBER("cluster_size", 4096), TEXT("preallocation", "metadata"), {0}};
 static const struct driver_option full[] = {
-    NUMBER("cluster_size", 65536), WORD("preallocation", "full"), WORD("compat", "0.10"), {0}};
+    NUMBER("cluster_size", 65536), TEXT("preallocation", "full"), TEXT("compat", "0.10"), {0}};
 static const struct driver_option data_file[] = {
-    NUMBER("cluster_size", 4096), WORD("data_file", "data"), {0}};
+    NUMBER("cluster_size", 4096), TEXT("data_file", "data"), {0}};
 static const struct driver_option raw_data[] = {NUMBER("cluster_size", 65536),
                                                 SWITCH("extended_l2"),
-                                                WORD("data_file", "data"),
+                                                TEXT("data_file", "data"),
                                                 SWITCH("data_file_raw"),
                                                 {0}};
 static const struct driver_option aes[] = {NUMBER("cluster_size", 4096),
-                                           WORD("encrypt.format", "aes"),
-                                           WORD("encrypt.key-secret", "s"),
+                                           TEXT("encrypt.format", "aes"),
+                                           TEXT("encrypt.key-secret", "s"),
                                            {0}};
 static const struct driver_option luks[] = {NUMBER("cluster_size", 4096),
-                                            WORD("encrypt.format", "luks"),
-                                            WORD("encrypt.key-secret", "s"),
+                                            TEXT("encrypt.format", "luks"),
+                                            TEXT("encrypt.key-secret", "s"),
                                             NUMBER("encrypt.iter-time", 0),
                                             {0}};
 static const struct driver_option *const kinds[] = {

@@ -10,40 +10,25 @@
 #include "driver-test.h"
 #include "qcow2/qcow2-refcount.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { CLUSTER = 512, DIRECTORY_CLUSTER = 6, SNAPSHOT_CLUSTER = 7 };
-
-#define NUMBER(name, value)                                                                        \
-    {                                                                                              \
-        name, FMT_OPTION_NUMBER, value, NULL                                                       \
-    }
-#define SWITCH(name)                                                                               \
-    {                                                                                              \
-        name, FMT_OPTION_BOOL, 1, NULL                                                             \
-    }
-#define WORD(name, value)                                                                          \
-    {                                                                                              \
-        name, FMT_OPTION_TEXT, 0, value                                                            \
-    }
 
 static const struct driver_option small[] = {NUMBER("cluster_size", CLUSTER), {0}};
 static const struct driver_option odd[] = {NUMBER("cluster_size", 1000), {0}};
 static const struct driver_option metadata[] = {
-    NUMBER("cluster_size", CLUSTER), WORD("preallocation", "metadata"), {0}};
+    NUMBER("cluster_size", CLUSTER), TEXT("preallocation", "metadata"), {0}};
 static const struct driver_option full[] = {
-    NUMBER("cluster_size", CLUSTER), WORD("preallocation", "full"), {0}};
+    NUMBER("cluster_size", CLUSTER), TEXT("preallocation", "full"), {0}};
 static const struct driver_option extended[] = {
     SWITCH("extended_l2"), NUMBER("cluster_size", 8192), {0}};
 static const struct driver_option old_lazy[] = {
-    SWITCH("lazy_refcounts"), WORD("compat", "0.10"), {0}};
+    SWITCH("lazy_refcounts"), TEXT("compat", "0.10"), {0}};
 static const struct driver_option width[] = {NUMBER("refcount_bits", 3), {0}};
 static const struct driver_option old_width[] = {
-    NUMBER("refcount_bits", 1), WORD("compat", "v2"), {0}};
-static const struct driver_option word[] = {WORD("compat", "2.0"), {0}};
+    NUMBER("refcount_bits", 1), TEXT("compat", "v2"), {0}};
+static const struct driver_option word[] = {TEXT("compat", "2.0"), {0}};
 static const struct driver_option raw_only[] = {SWITCH("data_file_raw"), {0}};
 static const struct driver_option old_zstd[] = {
-    WORD("compression_type", "zstd"), WORD("compat", "0.10"), {0}};
+    TEXT("compression_type", "zstd"), TEXT("compat", "0.10"), {0}};
 
 static void test_create(void **state)
 {
@@ -113,32 +98,9 @@ static void test_prealloc_counts(void **state)
     }
 }
 
-struct refusal {
-    uint32_t offset;
-    unsigned bytes;
-    uint64_t value;
-    const char *error;
-};
-
-static void refuse(struct fake_world *world, uint32_t device, const struct refusal *row)
-{
-    struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of("qcow2")),
-                                  .device = device};
-    struct fmt_image *image = NULL;
-    uint8_t saved[8], *at = world->device[device].data + row->offset;
-
-    memcpy(saved, at, sizeof(saved));
-    for (unsigned i = 0; i < row->bytes; i++)
-        at[i] = (uint8_t)(row->value >> 8 * (row->bytes - 1 - i));
-    fake_world_reset(world);
-    assert_true(fmt_image_open(&world->env, &spec, &image) < 0);
-    assert_string_equal(fake_error(world), row->error);
-    memcpy(at, saved, sizeof(saved));
-}
-
 static void test_refusals(void **state)
 {
-    static const struct refusal rows[] = {
+    static const struct driver_refusal rows[] = {
         {0,   4, 1,                                         "QCOW2_MAGIC()"                                    },
         {4,   4, 4,                                         "QCOW2_VERSION(4)"                                 },
         {20,  4, 22,                                        "QCOW2_CLUSTER_SIZE(22)"                           },
@@ -179,8 +141,7 @@ static void test_refusals(void **state)
     assert_int_equal(
         driver_create(world, "qcow2", 1 << 20, small, "a long name of a base", &device), 0);
     /* Room for what the rows move behind the file's end. */
-    for (size_t i = 0; i < COUNT(rows); i++)
-        refuse(world, device, &rows[i]);
+    driver_test_refusals(world, "qcow2", device, DRIVER_BIG_ENDIAN, rows, COUNT(rows));
     fake_world_free(world);
 }
 
@@ -240,7 +201,7 @@ static void test_snapshots_and_bitmaps(void **state)
 static void test_bitmap_refusals(void **state)
 {
     enum { ENTRY = DIRECTORY_CLUSTER * CLUSTER };
-    static const struct refusal rows[] = {
+    static const struct driver_refusal rows[] = {
         {120,        4, 65536,      "QCOW2_EXT_BITMAPS_MANY(65536,65535)"      },
         {120,        4, 0,          "QCOW2_EXT_BITMAPS_NONE()"                 },
         {124,        4, 1,          "QCOW2_EXT_BITMAPS_RESERVED()"             },
@@ -267,7 +228,7 @@ static void test_bitmap_refusals(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         if (rows[i].offset == ENTRY + 47) /* two that are in use may have the same name */
             world->device[device].data[ENTRY + 24] = 'b';
-        refuse(world, device, &rows[i]);
+        driver_test_refusals(world, "qcow2", device, DRIVER_BIG_ENDIAN, &rows[i], 1);
         world->device[device].data[ENTRY + 24] = 'a';
     }
     fake_world_free(world);

@@ -42,7 +42,7 @@ static void test_window(void **state)
         {4096, 1,    UINT64_MAX, 0,    "RAW_WINDOW_TOO_LARGE(1,18446744073709551615,4096)"},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct fake_world *world = fake_world_new();
         struct fmt_option option[] = {number("offset", rows[i].offset),
                                       number("size", rows[i].size)};
@@ -77,7 +77,7 @@ static void test_create(void **state)
         {1 << 20,                      0,       metadata, "FILE_PREALLOCATION(metadata)"},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct fake_world *world = fake_world_new();
         uint32_t device;
         int r = driver_create(world, "raw", rows[i].bytes, rows[i].options, NULL, &device);
@@ -96,7 +96,7 @@ static void test_through(void **state)
                                         "compress", "preallocate", "throttle"};
     static uint8_t bytes[1000] = {[999] = 7};
     (void)state;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < COUNT(names); i++) {
         struct fake_world *world = fake_world_new();
         uint32_t device = fake_device_add(world, "f", bytes, sizeof(bytes));
         struct fmt_image *image = driver_open(world, names[i], device, 0);
@@ -161,7 +161,7 @@ static void test_quorum(void **state)
         {"abc", 2, "fifo",   'c'     },
     };
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < COUNT(rows); i++) {
         struct fake_world *world = fake_world_new();
         struct fmt_option option[] = {
             number("vote-threshold", rows[i].threshold),

@@ -11,8 +11,6 @@
 #include "driver-test.h"
 #include "vhdx/vhdx.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 enum { MIB = 1 << 20, BAT_OFF = 2 * MIB, METADATA_OFF = 3 * MIB, ITEMS_OFF = METADATA_OFF + 65536 };
 
 static const struct driver_option fixed[] = {

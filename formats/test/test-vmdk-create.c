@@ -10,8 +10,6 @@
 #include "driver-test.h"
 #include "vmdk/vmdk.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static const struct driver_option stream[] = {
     {"subformat", FMT_OPTION_TEXT, 0, "streamOptimized"},
     {0         }

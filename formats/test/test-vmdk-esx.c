@@ -10,26 +10,12 @@
 #include "driver-test.h"
 #include "vmdk/vmdk.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define HEAD "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
 #define TYPE(t) "createType=\"" t "\"\n"
 
 static uint32_t text_add(struct fake_world *world, const char *text)
 {
     return fake_device_add(world, "text", text, strlen(text));
-}
-
-/* Open without a test that fails: NULL and the world's error. */
-static struct fmt_image *try_open(struct fake_world *world, uint32_t device, uint32_t flags)
-{
-    struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of("vmdk")),
-                                  .device = device,
-                                  .flags = flags,
-                                  .filename = fmt_bytes_of("image")};
-    struct fmt_image *image = NULL;
-
-    fake_world_reset(world);
-    return fmt_image_open(&world->env, &spec, &image) < 0 ? NULL : image;
 }
 
 static void test_cowd(void **state)
@@ -113,7 +99,7 @@ static void test_sesparse(void **state)
     assert_int_equal(fmt_image_map(image, 12288, 4096, &extent), 0);
     assert_int_equal(extent.kind, FMT_EXTENT_UNALLOCATED);
     assert_int_equal(fmt_image_map(image, 16 << 20, 4096, &extent), -FMT_EIO);
-    assert_null(try_open(world, device, FMT_OPEN_WRITABLE));
+    assert_null(driver_try_open(world, "vmdk", device, FMT_OPEN_WRITABLE));
     assert_string_equal(fake_error(world), "VMDK_SE_READ_ONLY()");
     fake_world_free(world);
 }
@@ -147,7 +133,7 @@ static void test_sesparse_refusals(void **state)
         uint8_t *at = world->device[0].data + rows[i].offset, saved[8];
         memcpy(saved, at, 8);
         le64_store(at, rows[i].value);
-        assert_null(try_open(world, device, 0));
+        assert_null(driver_try_open(world, "vmdk", device, 0));
         assert_string_equal(fake_error(world), rows[i].error);
         memcpy(at, saved, 8);
     }

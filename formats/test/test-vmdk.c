@@ -13,26 +13,12 @@
 #include "driver-test.h"
 #include "vmdk/vmdk.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define HEAD "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
 #define TYPE(t) "createType=\"" t "\"\n"
 
 static uint32_t text_add(struct fake_world *world, const char *text)
 {
     return fake_device_add(world, "text", text, strlen(text));
-}
-
-/* Open without a test that fails: NULL and the world's error. */
-static struct fmt_image *try_open(struct fake_world *world, uint32_t device, uint32_t flags)
-{
-    struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of("vmdk")),
-                                  .device = device,
-                                  .flags = flags,
-                                  .filename = fmt_bytes_of("image")};
-    struct fmt_image *image = NULL;
-
-    fake_world_reset(world);
-    return fmt_image_open(&world->env, &spec, &image) < 0 ? NULL : image;
 }
 
 /* ---- probing ---- */
@@ -104,7 +90,7 @@ static void test_descriptor_refusals(void **state)
         struct fake_world *world = fake_world_new();
         fake_device_add(world, "flat", flat, sizeof(flat));
         uint32_t device = text_add(world, rows[i].text);
-        const struct fmt_image *image = try_open(world, device, 0);
+        const struct fmt_image *image = driver_try_open(world, "vmdk", device, 0);
         assert_string_equal(fake_error(world), rows[i].error);
         assert_int_equal(image == NULL, rows[i].error[0] != '\0');
         fake_world_free(world);
@@ -168,7 +154,7 @@ static void test_nesting(void **state)
     le64_store(data + VMDK_OFF_DESCRIPTOR, 1);
     snprintf((char *)data + 512, 512, "%s", HEAD TYPE("vmfs") "RW 5 SPARSE \"loop\"\n");
     uint32_t device = fake_device_add(world, "loop", data, sizeof(data));
-    assert_null(try_open(world, device, 0));
+    assert_null(driver_try_open(world, "vmdk", device, 0));
     assert_string_equal(fake_error(world), "VMDK_DESCRIPTOR()");
     fake_world_free(world);
 }
@@ -233,7 +219,7 @@ static void test_hosted_refusals(void **state)
         le64_store(value, rows[i].value);
         memcpy(saved, at, 8);
         memcpy(at, value, rows[i].bytes);
-        const struct fmt_image *image = try_open(world, device, rows[i].flags);
+        const struct fmt_image *image = driver_try_open(world, "vmdk", device, rows[i].flags);
         assert_string_equal(fake_error(world), rows[i].error);
         assert_int_equal(image == NULL, rows[i].error[0] != '\0');
         memcpy(at, saved, 8);
@@ -386,7 +372,7 @@ static void test_footer(void **state)
     const struct fmt_image *image = driver_open(world, "vmdk", device, 0);
     assert_int_equal(image->facts.virtual_bytes, 1 << 20);
     le32_store(tail + 1024 + 12, 1);
-    assert_null(try_open(world, device, 0));
+    assert_null(driver_try_open(world, "vmdk", device, 0));
     assert_string_equal(fake_error(world), "VMDK_FOOTER()");
     fake_world_free(world);
 }

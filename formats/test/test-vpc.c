@@ -13,8 +13,6 @@
 #include "common/winname.h"
 #include "vpc/vpc-geometry.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static const struct driver_option fixed[] = {
     {"subformat", FMT_OPTION_TEXT, 0, "fixed"},
     {0         }
