@@ -288,8 +288,12 @@ static int target_finish(struct convert *c)
         r = io_flush(target->env, target->device);
     if (r == 0)
         return 0;
+    /* Something that was written late: what part of the disk it was of is not known any more. */
     fmt_error_clear(&c->g->error);
-    return fmt_fail(&c->g->env, -r, FMT_ERR_IO, FMT_NUM(-r));
+    if (c->copy.how.is_dd)
+        return fmt_fail(&c->g->env, -r, FMT_ERR_DD_WRITE, FMT_NUM(-r));
+    return fmt_fail(&c->g->env, -r, FMT_ERR_CONVERT_WRITE, FMT_NUM(c->copy.how.total_bytes),
+                    FMT_NUM(-r));
 }
 
 static int convert(struct convert *c)

@@ -78,15 +78,18 @@ static int record_keep(struct fmt_image *image, const struct vmdk_extent *extent
 static int grain_append(struct fmt_image *image, struct vmdk_extent *extent, uint64_t offset,
                         const void *coded, size_t bytes, uint64_t *device_off)
 {
+    uint64_t grain_bytes = extent->cluster_sectors * FMT_SECTOR_BYTES;
     struct fmt_env *env = image->env;
     int r = vmdk_append_begin(image, extent);
 
     if (r == 0)
         r = fmt_append_take(env, extent->device, &extent->append, VMDK_MARKER_BYTES + bytes,
                             FMT_SECTOR_BYTES, device_off);
-    /* The reference first fills a whole grain with zeroes; of the last one some are left. */
+    /* The reference first fills a whole grain with zeroes; of the last one some are left. A sector
+     * of zeroes is the stream's end marker, without which VMware's own products refuse it. */
+    uint64_t whole = round_up_u64(VMDK_MARKER_BYTES + bytes, FMT_SECTOR_BYTES) + FMT_SECTOR_BYTES;
     if (r == 0)
-        extent->coded_end_off = *device_off + extent->cluster_sectors * FMT_SECTOR_BYTES;
+        extent->coded_end_off = *device_off + (whole > grain_bytes ? whole : grain_bytes);
     if (r == 0 && extent->append.end_off > (UINT64_C(1) << 32) * FMT_SECTOR_BYTES)
         r = -FMT_EINVAL;
     return r < 0 ? r : record_keep(image, extent, offset, coded, bytes, *device_off);
