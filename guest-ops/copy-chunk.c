@@ -2,7 +2,7 @@
 /* One vCPU's work: chunks claimed, read, placed and written. */
 #include <string.h>
 
-#include "copy.h"
+#include "copy-digest.h"
 #include "team.h"
 
 /* A stretch of a piece that is being written. */
@@ -351,6 +351,20 @@ static int piece_place(struct worker *w, struct chunk *chunk, const struct copy_
     return r;
 }
 
+void copy_target_lock(struct guest *g, struct copy *copy)
+{
+    team_lock(g, &copy->target_lock);
+    copy->target_env->io_ctx = g;
+    if (copy->holder && copy->holder != g)
+        guest_devices_forget(g); /* sizes have changed behind this vCPU's back */
+    copy->holder = g;
+}
+
+void copy_target_unlock(struct copy *copy)
+{
+    team_unlock(&copy->target_lock);
+}
+
 /* Have the target to oneself, in turn if that matters. False: something has failed meanwhile. */
 static bool target_take(struct worker *w, const struct chunk *chunk)
 {
@@ -363,11 +377,7 @@ static bool target_take(struct worker *w, const struct chunk *chunk)
             return false;
         team_wait(w->g, &waits);
     }
-    team_lock(w->g, &copy->target_lock);
-    copy->target_env->io_ctx = w->g;
-    if (copy->holder && copy->holder != w->g)
-        guest_devices_forget(w->g); /* sizes have changed behind this vCPU's back */
-    copy->holder = w->g;
+    copy_target_lock(w->g, copy);
     return true;
 }
 
@@ -435,7 +445,7 @@ static void chunk_place(struct worker *w, struct chunk *chunk)
     if (!target_take(w, chunk))
         return;
     unsigned placed = pieces_place(w, chunk, &status);
-    team_unlock(&copy->target_lock);
+    copy_target_unlock(copy);
     if (status == 0)
         __atomic_store_n(&copy->turn, chunk->sequence + 1, __ATOMIC_RELEASE);
     pace(w);
@@ -486,6 +496,8 @@ void copy_work(struct guest *g, struct copy *copy)
         chunk_read_finish(&w, w.chunk[i]);
         if (copy->failed)
             break;
+        copy_digest_chunk(g, copy, w.chunk[i]->sequence, w.chunk[i]->piece, w.chunk[i]->data,
+                          w.chunk[i]->pieces);
         chunk_compress(&w, w.chunk[i]);
         chunk_place(&w, w.chunk[i]);
     }

@@ -85,6 +85,7 @@ struct copy {
     uint32_t target_lock;
     uint64_t turn;
     const struct guest *holder; /* who had the target last */
+    struct copy_digest *digest; /* copy-digest.h; NULL: not wanted */
     /* The first failure. */
     uint32_t failed;
     enum copy_stage stage;
@@ -109,6 +110,10 @@ int copy_source_read(struct reads *reads, struct copy_source *source, uint64_t o
 void copy_progress_send(struct guest *g, struct copy *copy);
 /* This vCPU's share of the work, until there is no more, or something fails. */
 void copy_work(struct guest *g, struct copy *copy);
+
+/* Have the target to oneself, not in turn. */
+void copy_target_lock(struct guest *g, struct copy *copy);
+void copy_target_unlock(struct copy *copy);
 
 /* copy.c: keep what failed first. */
 void copy_fail(struct copy *copy, enum copy_stage stage, uint64_t offset, int code);

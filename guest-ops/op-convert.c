@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "copy.h"
+#include "copy-digest.h"
 #include "team.h"
 
 /* Memory set aside for what the drivers of the sources and of the target take while they work. */
@@ -316,6 +316,8 @@ static int convert(struct convert *c)
         r = target_open(c);
     if (r == 0)
         r = how_fill(c);
+    if (r == 0)
+        r = copy_digest_begin(c->g, &c->copy);
     /* From here on each has an error of its own, since several vCPUs may fail at once. */
     for (unsigned i = 0; i < 2; i++)
         c->env[i].error = r == 0 ? &c->error[i] : c->env[i].error;
@@ -331,7 +333,7 @@ static int convert(struct convert *c)
         int end = c->copy.how.target ? target_finish(c) : 0;
         r = r < 0 ? r : end;
     }
-    return r;
+    return r < 0 ? r : copy_digest_finish(c->g, &c->copy);
 }
 
 int op_convert(struct guest *g)

@@ -20,7 +20,8 @@ typedef struct ConvertRun {
     CopyProgress progress;
     CopyTarget target;
     bool has_backing;
-    GError *late; /* known from the start, told when the reference would */
+    GString *digest; /* the line that tells it, or NULL */
+    GError *late;    /* known from the start, told when the reference would */
 } ConvertRun;
 
 /* ---- sources ---- */
@@ -88,6 +89,23 @@ static bool target_prepare(ConvertRun *run, GError **error)
 
 /* ---- the run ---- */
 
+/* The digest of what was written: bytes, whatever the guest says. */
+static bool digest_keep(ConvertRun *run, const struct tree *tree, GError **error)
+{
+    enum { DIGEST_BYTES_MAX = 64 };
+    struct tree_bytes digest = tree_get_bytes(tree, tree_root(tree), "digest");
+    const char *name = command_line_text(run->line, COMMAND_OPTION_CHECKSUM);
+
+    if (!name || run->digest || digest.length < 1 || digest.length > DIGEST_BYTES_MAX)
+        return failure_set(error, "The sandboxed image parser gave no answer");
+    run->digest = g_string_new(name);
+    g_string_append_c(run->digest, ' ');
+    for (size_t i = 0; i < digest.length; i++)
+        g_string_append_printf(run->digest, "%02x", (uint8_t)digest.data[i]);
+    g_string_append_c(run->digest, '\n');
+    return true;
+}
+
 /* The guest has opened the sources, or made the target. */
 static bool convert_record(void *ctx, Session *session, enum abi_record kind,
                            const struct tree *tree, GError **error)
@@ -96,7 +114,8 @@ static bool convert_record(void *ctx, Session *session, enum abi_record kind,
     const char *cache = command_line_text(run->line, 't');
 
     (void)session;
-    (void)kind;
+    if (kind == ABI_RECORD_ANSWER)
+        return digest_keep(run, tree, error);
     if (tree_get_bool(tree, tree_root(tree), "created", false))
         return !cache || cache_mode_find(cache) ||
                failure_set(error, "Invalid cache option: %s", cache);
@@ -151,6 +170,8 @@ static Value *job_new(const ConvertRun *run, Value *sources)
     value_dict_put_bool(job, "bitmaps", command_line_has(line, COMMAND_OPTION_BITMAPS));
     value_dict_put_bool(job, "skip-broken-bitmaps",
                         command_line_has(line, COMMAND_OPTION_SKIP_BROKEN));
+    if (command_line_has(line, COMMAND_OPTION_CHECKSUM))
+        value_dict_put_string(job, "checksum", command_line_text(line, COMMAND_OPTION_CHECKSUM));
     if (secrets)
         value_dict_put(job, "secrets", secrets);
     copy_snapshot_describe(line, job);
@@ -159,21 +180,22 @@ static Value *job_new(const ConvertRun *run, Value *sources)
 
 static bool convert_run(ConvertRun *run, GError **error)
 {
+    bool checksum = command_line_has(run->line, COMMAND_OPTION_CHECKSUM);
     uint64_t pace_bytes = (uint64_t)command_line_number(run->line, 'r', 0);
     unsigned vcpus = copy_vcpus_choose((const char *const *)run->line->operands->pdata,
                                        run->line->operands->len - 1);
     if (pace_bytes > 0)
         vcpus = 1; /* others would only wait, and busily */
-    const SessionOptions options = {.memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
-                                    .vcpus = vcpus,
-                                    .force_share = command_line_has(run->line, 'U'),
-                                    .wants_avx = vcpus > 1 || !objects_is_empty(run->line->objects),
-                                    .pace_bytes = pace_bytes,
-                                    .no_holes =
-                                        command_line_has(run->line, COMMAND_OPTION_NO_HOLES),
-                                    .bulk = true,
-                                    .no_share = true,
-                                    .objects = run->line->objects};
+    const SessionOptions options = {
+        .memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
+        .vcpus = vcpus,
+        .force_share = command_line_has(run->line, 'U'),
+        .wants_avx = vcpus > 1 || checksum || !objects_is_empty(run->line->objects),
+        .pace_bytes = pace_bytes,
+        .no_holes = command_line_has(run->line, COMMAND_OPTION_NO_HOLES),
+        .bulk = true,
+        .no_share = true,
+        .objects = run->line->objects};
     const SessionHandlers handlers = {.ctx = run,
                                       .record = convert_record,
                                       .reference = convert_reference,
@@ -190,7 +212,8 @@ static bool convert_run(ConvertRun *run, GError **error)
         session_file_expect(session, run->target.create.filename);
     g_autoptr(Value) job = job_new(run, sources);
     return session_run(session, job, &handlers, error) &&
-           (run->target.opened || failure_set(error, "The sandboxed image parser gave no answer"));
+           ((run->target.opened && checksum == (run->digest != NULL)) ||
+            failure_set(error, "The sandboxed image parser gave no answer"));
 }
 
 static void target_fill(const CommandLine *line, CopyTarget *target)
@@ -220,13 +243,16 @@ void command_convert(const CommandLine *line, Report *report)
     copy_progress_set(&run.progress, 0, 1);
     bool done = convert_run(&run, &error);
     copy_progress_end(&run.progress, done);
-    if (done)
+    if (done) {
         progress_stream_end(&run.progress.stream);
-    else {
+        g_string_append(report->out, run.digest ? run.digest->str : "");
+    } else {
         report_failure(report, error);
         if (run.target.is_new && !run.target.opened)
             create_target_remove(&run.target.create);
     }
     copy_target_clear(&run.target);
     g_clear_error(&run.late);
+    if (run.digest)
+        g_string_free(run.digest, TRUE);
 }

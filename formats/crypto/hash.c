@@ -42,6 +42,8 @@ union hash_state {
     struct sm3_ctx sm3;
 };
 
+_Static_assert(sizeof(union hash_state) <= CRYPTO_DIGEST_STATE_BYTES, "room for any hash");
+
 /* HMAC of any of the hashes. */
 struct mac {
     const struct nettle_hash *hash;
@@ -64,6 +66,25 @@ void crypto_hash_digest(enum crypto_hash hash, struct fmt_bytes a, struct fmt_by
     h->update(&state, b.length, (const uint8_t *)b.data);
     h->digest(&state, h->digest_size, digest);
     crypto_wipe(&state, sizeof(state));
+}
+
+void crypto_digest_begin(struct crypto_digest *digest, enum crypto_hash hash)
+{
+    digest->hash = hash;
+    hashes[hash]->init(digest->state);
+}
+
+void crypto_digest_update(struct crypto_digest *digest, const void *data, size_t length)
+{
+    hashes[digest->hash]->update(digest->state, length, data);
+}
+
+size_t crypto_digest_end(struct crypto_digest *digest, uint8_t *to)
+{
+    const struct nettle_hash *h = hashes[digest->hash];
+
+    h->digest(digest->state, h->digest_size, to);
+    return h->digest_size;
 }
 
 static void mac_update(void *ctx, size_t length, const uint8_t *data)

@@ -55,6 +55,15 @@ static void test_digests(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         crypto_hash_digest(rows[i].hash, fmt_bytes_of("a"), fmt_bytes_of("bc"), digest);
         assert_string_equal(hex(digest, crypto_digest_bytes(rows[i].hash)), rows[i].digest);
+        /* The same, piece by piece. */
+        struct crypto_digest pieces;
+        crypto_digest_begin(&pieces, rows[i].hash);
+        crypto_digest_update(&pieces, "", 0);
+        crypto_digest_update(&pieces, "ab", 2);
+        crypto_digest_update(&pieces, "c", 1);
+        memset(digest, 0, sizeof(digest));
+        assert_int_equal(crypto_digest_end(&pieces, digest), crypto_digest_bytes(rows[i].hash));
+        assert_string_equal(hex(digest, crypto_digest_bytes(rows[i].hash)), rows[i].digest);
     }
 }
 

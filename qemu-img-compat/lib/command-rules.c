@@ -155,6 +155,9 @@ static bool command_rule_holds(const CommandLine *line, const CommandRule *rule,
         return first || operands > 0;
     case COMMAND_RULE_ACTION:
         return command_bitmap_has_action(line);
+    case COMMAND_RULE_CHECKSUM:
+        return !command_line_has(line, COMMAND_OPTION_CHECKSUM) || !command_line_has(line, 'n') ||
+               !command_line_has(line, 'B');
     case COMMAND_RULE_CACHE:
         *text = command_line_text(line, rule->first);
         return *text == NULL || cache_mode_find(*text) != NULL;

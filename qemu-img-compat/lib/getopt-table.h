@@ -136,6 +136,7 @@ typedef enum CommandRuleKind {
     COMMAND_RULE_NO_NAME,      /* option `first` excludes operands */
     COMMAND_RULE_NAME_OR,      /* an operand or option `first` must be there */
     COMMAND_RULE_ACTION,       /* one of bitmap's actions must be there */
+    COMMAND_RULE_CHECKSUM,     /* --checksum excludes -n together with -B */
     COMMAND_RULE_CACHE,        /* option `first` is a cache mode; %s is the value */
     COMMAND_RULE_HELP,         /* -o help: prints the options and ends */
     COMMAND_RULE_CREATE_SIZE,  /* the second operand, if any, is an image size */
