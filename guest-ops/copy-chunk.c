@@ -191,17 +191,6 @@ static int piece_read(struct worker *w, struct chunk *chunk, const struct copy_p
     return 0;
 }
 
-void copy_progress_send(struct guest *g, struct copy *copy)
-{
-    copy->data_shown = copy->data_done;
-    const struct abi_request request = {
-        .kind = ABI_REQ_PROGRESS, .offset = copy->data_done, .length = copy->data_bytes};
-    if (copy->how.progress)
-        ring_call(g, &request, NULL); /* nothing may overtake it */
-    else
-        ring_post(g, &request, NULL);
-}
-
 /* Tell how far it is, as often as that may be shown. */
 static void progress_tell(struct worker *w, uint64_t bytes)
 {
@@ -349,20 +338,6 @@ static int piece_place(struct worker *w, struct chunk *chunk, const struct copy_
             r = fmt_image_write_zeroes(how->target, piece->offset + done, n, true);
     }
     return r;
-}
-
-void copy_target_lock(struct guest *g, struct copy *copy)
-{
-    team_lock(g, &copy->target_lock);
-    copy->target_env->io_ctx = g;
-    if (copy->holder && copy->holder != g)
-        guest_devices_forget(g); /* sizes have changed behind this vCPU's back */
-    copy->holder = g;
-}
-
-void copy_target_unlock(struct copy *copy)
-{
-    team_unlock(&copy->target_lock);
 }
 
 /* Have the target to oneself, in turn if that matters. False: something has failed meanwhile. */

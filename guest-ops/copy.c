@@ -17,6 +17,31 @@ void copy_fail(struct copy *copy, enum copy_stage stage, uint64_t offset, int co
     __atomic_store_n(&copy->failed, 2, __ATOMIC_RELEASE);
 }
 
+void copy_progress_send(struct guest *g, struct copy *copy)
+{
+    copy->data_shown = copy->data_done;
+    const struct abi_request request = {
+        .kind = ABI_REQ_PROGRESS, .offset = copy->data_done, .length = copy->data_bytes};
+    if (copy->how.progress)
+        ring_call(g, &request, NULL); /* nothing may overtake it */
+    else
+        ring_post(g, &request, NULL);
+}
+
+void copy_target_lock(struct guest *g, struct copy *copy)
+{
+    team_lock(g, &copy->target_lock);
+    copy->target_env->io_ctx = g;
+    if (copy->holder && copy->holder != g)
+        guest_devices_forget(g); /* sizes have changed behind this vCPU's back */
+    copy->holder = g;
+}
+
+void copy_target_unlock(struct copy *copy)
+{
+    team_unlock(&copy->target_lock);
+}
+
 static int failure_record(struct guest *g, const struct copy *copy)
 {
     static const enum fmt_error_code codes[] = {

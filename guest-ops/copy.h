@@ -104,18 +104,17 @@ int copy_plan(struct copy *copy);
 int copy_source_read(struct reads *reads, struct copy_source *source, uint64_t offset, uint8_t *to,
                      uint64_t bytes, uint64_t tag);
 
-/* copy-chunk.c */
+/* copy-chunk.c: this vCPU's share of the work, until there is no more, or something fails. */
+void copy_work(struct guest *g, struct copy *copy);
+
+/* ---- copy.c ---- */
 
 /* Tell the host how far it is. */
 void copy_progress_send(struct guest *g, struct copy *copy);
-/* This vCPU's share of the work, until there is no more, or something fails. */
-void copy_work(struct guest *g, struct copy *copy);
-
 /* Have the target to oneself, not in turn. */
 void copy_target_lock(struct guest *g, struct copy *copy);
 void copy_target_unlock(struct copy *copy);
-
-/* copy.c: keep what failed first. */
+/* Keep what failed first. */
 void copy_fail(struct copy *copy, enum copy_stage stage, uint64_t offset, int code);
 /* Do it all, with whatever vCPUs there are. Returns 0 or a negative errno, recorded. */
 int copy_run(struct guest *g, struct copy *copy);

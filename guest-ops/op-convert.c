@@ -137,7 +137,8 @@ static int stage_tell(struct convert *c, bool created)
 
 static bool has_bitmaps(const struct fmt_image *image)
 {
-    return image->driver->bitmaps_check && image->driver->bitmaps_copy;
+    return image->driver->bitmaps_check && image->driver->bitmaps_copy &&
+           image->facts.bitmaps_persist;
 }
 
 static int bitmaps_check(struct convert *c)
@@ -162,7 +163,10 @@ static int bitmaps_copy(struct convert *c)
     if (!job_flag(c, "bitmaps"))
         return 0;
     int r = target->driver->bitmaps_copy(target, source, job_flag(c, "skip-broken-bitmaps"));
-    return r < 0 && c->g->error.frames == 0 ? fmt_fail(&c->g->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : r;
+    if (r == 0)
+        return 0;
+    c->g->error = *target->env->error;
+    return c->g->error.frames == 0 ? fmt_fail(&c->g->env, -r, FMT_ERR_IO, FMT_NUM(-r)) : r;
 }
 
 /* ---- target ---- */

@@ -104,7 +104,7 @@ static int id_check(struct extension *ext, const uint8_t *id)
             text[used++] = digits[id[b] >> 4];
             text[used++] = digits[id[b] & 15];
         }
-        return fmt_fail(env, FMT_EINVAL, FMT_ERR_PARALLELS_BITMAP_EXISTS,
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_BITMAP_EXISTS,
                         FMT_STR(((struct fmt_bytes){text, used})));
     }
     if (ext->bitmap_count == BITMAPS_MAX)

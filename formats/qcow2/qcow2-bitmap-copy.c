@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* qcow2: the bitmaps of one image, stored in another that has none. */
+/* qcow2: the bitmaps of one image, stored in another, beside those that it has. */
 #include "qcow2-bitmap.h"
 #include "qcow2-write.h"
 
@@ -119,7 +119,20 @@ static uint64_t entry_bytes(const struct qcow2_bitmap *bitmap)
     return round_up_u64(ENTRY_BYTES + bitmap->name.length, ENTRY_ALIGN_BYTES);
 }
 
-/* The directory; finish() writes the header that names it. */
+/* One entry of the directory. Bitmaps that were there before are in use until all is written. */
+static void entry_store(uint8_t *to, const struct qcow2_bitmap *bitmap)
+{
+    be64_store(to, bitmap->table_off);
+    be32_store(to + 8, bitmap->table_entries);
+    be32_store(to + 12, bitmap->flags | (bitmap->entry_off ? QCOW2_BITMAP_IN_USE : 0));
+    to[16] = TYPE_DIRTY_TRACKING;
+    to[17] = bitmap->granularity_bits;
+    be16_store(to + 18, (uint16_t)bitmap->name.length);
+    memcpy(to + ENTRY_BYTES, bitmap->name.data, bitmap->name.length);
+}
+
+/* The directory, in the place of the one that is there, if any; finish() writes the header that
+ * names it. */
 static int directory_store(struct fmt_image *image)
 {
     struct qcow2_state *state = image->state;
@@ -128,26 +141,25 @@ static int directory_store(struct fmt_image *image)
 
     for (uint32_t i = 0; i < state->bitmap_count; i++)
         bytes += entry_bytes(&state->bitmap[i]);
+    if (bytes > QCOW2_BITMAP_DIRECTORY_BYTES_MAX)
+        return -FMT_EFBIG;
     uint8_t *directory = fmt_alloc(image->env, bytes);
     if (!directory)
         return -FMT_ENOMEM;
-    for (uint32_t i = 0; i < state->bitmap_count; i++) {
-        const struct qcow2_bitmap *bitmap = &state->bitmap[i];
-        uint8_t *to = directory + at;
-        be64_store(to, bitmap->table_off);
-        be32_store(to + 8, bitmap->table_entries);
-        be32_store(to + 12, bitmap->flags);
-        to[16] = TYPE_DIRTY_TRACKING;
-        to[17] = bitmap->granularity_bits;
-        be16_store(to + 18, (uint16_t)bitmap->name.length);
-        memcpy(to + ENTRY_BYTES, bitmap->name.data, bitmap->name.length);
+    int r = qcow2_clusters_take(&file, bytes, &off);
+    for (uint32_t i = 0; r == 0 && i < state->bitmap_count; i++) {
+        struct qcow2_bitmap *bitmap = &state->bitmap[i];
+        entry_store(directory + at, bitmap);
+        if (bitmap->entry_off)
+            bitmap->entry_off = off + at;
         at += entry_bytes(bitmap);
     }
-    int r = qcow2_clusters_take(&file, bytes, &off);
     if (r == 0)
         r = io_write(image->env, image->device, off, directory, (size_t)bytes);
     if (r < 0)
         return r;
+    state->writer->directory_old_off = state->bitmap_directory_off;
+    state->writer->directory_old_bytes = state->bitmap_directory_bytes;
     state->bitmap_directory_off = off;
     state->bitmap_directory_bytes = bytes;
     state->header.autoclear |= QCOW2_BITMAPS_VALID;
@@ -155,37 +167,100 @@ static int directory_store(struct fmt_image *image)
     return 0;
 }
 
+static bool name_is_taken(const struct qcow2_state *state, struct fmt_bytes name)
+{
+    for (uint32_t i = 0; i < state->bitmap_count; i++) {
+        struct fmt_bytes other = state->bitmap[i].name;
+        if (other.length == name.length && memcmp(other.data, name.data, name.length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Why the bitmap cannot be had: 0, or a negative errno, recorded. */
+static int bitmap_check(const struct copying *c, const struct qcow2_bitmap *bitmap)
+{
+    struct fmt_env *env = c->target->env;
+    uint64_t bytes = c->target->facts.virtual_bytes, source_bytes = c->source->facts.virtual_bytes;
+
+    if (name_is_taken(c->target->state, bitmap->name)) {
+        fmt_fail(env, FMT_EINVAL, FMT_ERR_BITMAP_EXISTS, FMT_STR(bitmap->name));
+        return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_BITMAP_FAILED, FMT_TXT("create"),
+                        FMT_STR(bitmap->name));
+    }
+    if (bytes == source_bytes)
+        return 0;
+    fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_BITMAP_SIZES, FMT_NUM(bytes), FMT_NUM(source_bytes));
+    return fmt_fail(env, FMT_EINVAL, FMT_ERR_QCOW2_BITMAP_FAILED, FMT_TXT("populate"),
+                    FMT_STR(bitmap->name));
+}
+
+/*
+ * Which bitmaps can be had: those from *first on. The reference takes the last one first, and keeps
+ * what it has when it meets one that cannot be. Returns 0, or a negative errno, recorded.
+ */
+static int bitmaps_choose(const struct copying *c, bool skip_broken, uint32_t *first)
+{
+    const struct qcow2_state *from = c->source->state;
+
+    for (uint32_t i = from->bitmap_count; i > 0; i--) {
+        const struct qcow2_bitmap *bitmap = &from->bitmap[i - 1];
+        bool broken = bitmap->flags & QCOW2_BITMAP_IN_USE;
+        if (skip_broken && broken)
+            fmt_message(c->target->env, FMT_MESSAGE_WARNING, FMT_ERR_QCOW2_BITMAP_SKIPPED,
+                        FMT_STR(bitmap->name));
+        int r = broken ? 0 : bitmap_check(c, bitmap);
+        *first = i;
+        if (r < 0)
+            return r;
+    }
+    *first = 0;
+    return 0;
+}
+
+/* Add the source's bitmaps from @first on to the target's. */
+static int bitmaps_add(const struct copying *c, uint32_t first)
+{
+    const struct qcow2_state *from = c->source->state;
+    struct qcow2_state *to = c->target->state;
+    uint32_t count = to->bitmap_count, old_count = count;
+    int r = 0;
+
+    if (from->bitmap_count - first > QCOW2_BITMAPS_MAX - count)
+        return -FMT_EFBIG;
+    struct qcow2_bitmap *bitmaps =
+        fmt_alloc(c->target->env, (count + from->bitmap_count - first) * sizeof(*bitmaps) + 1);
+    if (!bitmaps)
+        return -FMT_ENOMEM;
+    if (count > 0)
+        memcpy(bitmaps, to->bitmap, count * sizeof(*bitmaps));
+    for (uint32_t i = first; r == 0 && i < from->bitmap_count; i++) {
+        if (!(from->bitmap[i].flags & QCOW2_BITMAP_IN_USE))
+            r = bitmap_store(c, &from->bitmap[i], &bitmaps[count++]);
+    }
+    if (r < 0 || count == old_count)
+        return r;
+    to->bitmap = bitmaps;
+    to->bitmap_count = count;
+    return directory_store(c->target);
+}
+
 int qcow2_bitmaps_copy(struct fmt_image *target, struct fmt_image *source, bool skip_broken)
 {
     const struct qcow2_state *from = source->state;
     struct qcow2_state *to = target->state;
     struct copying c = {target, source, NULL};
-    uint32_t count = 0;
+    uint32_t first;
 
     if (from->bitmap_count == 0)
         return 0;
     int r = qcow2_write_begin(target);
-    if (r == 0 && (to->header.version < 3 || to->bitmap_count))
-        r = -FMT_ENOTSUP;
     if (r < 0)
         return r;
     c.cluster = fmt_alloc(target->env, to->cluster_bytes);
-    struct qcow2_bitmap *bitmaps = fmt_alloc(target->env, from->bitmap_count * sizeof(*bitmaps));
-    if (!c.cluster || !bitmaps)
+    if (!c.cluster)
         return -FMT_ENOMEM;
-    for (uint32_t i = from->bitmap_count; i > 0; i--) {
-        const struct qcow2_bitmap *bitmap = &from->bitmap[i - 1];
-        if (skip_broken && bitmap->flags & QCOW2_BITMAP_IN_USE)
-            fmt_message(target->env, FMT_MESSAGE_WARNING, FMT_ERR_QCOW2_BITMAP_SKIPPED,
-                        FMT_STR(bitmap->name));
-    }
-    for (uint32_t i = 0; r == 0 && i < from->bitmap_count; i++) {
-        if (!(from->bitmap[i].flags & QCOW2_BITMAP_IN_USE))
-            r = bitmap_store(&c, &from->bitmap[i], &bitmaps[count++]);
-    }
-    if (r < 0 || count == 0)
-        return r;
-    to->bitmap = bitmaps;
-    to->bitmap_count = count;
-    return directory_store(target);
+    int chosen = bitmaps_choose(&c, skip_broken, &first);
+    r = bitmaps_add(&c, first);
+    return r < 0 ? r : chosen;
 }

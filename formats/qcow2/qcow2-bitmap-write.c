@@ -130,10 +130,24 @@ int qcow2_bitmaps_update(struct fmt_image *image)
     int r = 0;
 
     for (uint32_t i = 0; r == 0 && state->writer->dirty && i < state->bitmap_count; i++) {
-        if (recording(&state->bitmap[i]))
+        /* Those that have come since are of the image as it is now. */
+        if (recording(&state->bitmap[i]) && state->bitmap[i].entry_off)
             r = bitmap_update(image, &state->bitmap[i]);
     }
     return r;
+}
+
+/* A directory that the header does not name any more. */
+static int directory_free(struct fmt_image *image)
+{
+    struct qcow2_writer *writer = ((struct qcow2_state *)image->state)->writer;
+    const struct qcow2_file file = qcow2_file_of(image);
+
+    if (writer->directory_old_off == 0)
+        return 0;
+    int r = qcow2_clusters_free(&file, writer->directory_old_off, writer->directory_old_bytes);
+    writer->directory_old_off = 0;
+    return r < 0 ? r : qcow2_refcounts_flush(&file);
 }
 
 int qcow2_bitmaps_end(struct fmt_image *image)
@@ -146,5 +160,5 @@ int qcow2_bitmaps_end(struct fmt_image *image)
         if (!(bitmap->flags & QCOW2_BITMAP_IN_USE) && bitmap->entry_off)
             r = flags_write(image, bitmap, bitmap->flags);
     }
-    return r;
+    return r < 0 ? r : directory_free(image);
 }

@@ -213,8 +213,7 @@ int qcow2_bitmaps_read(struct fmt_image *image)
         const struct qcow2_bitmap *bitmap = &state->bitmap[i];
         bool in_use = bitmap->flags & QCOW2_BITMAP_IN_USE;
         if (!name_enter(state, &names, i) && !in_use)
-            return fmt_fail(image->env, FMT_EINVAL, FMT_ERR_QCOW2_BITMAP_EXISTS,
-                            FMT_STR(bitmap->name));
+            return fmt_fail(image->env, FMT_EINVAL, FMT_ERR_BITMAP_EXISTS, FMT_STR(bitmap->name));
         if (!in_use)
             r = table_check(image, bitmap);
     }

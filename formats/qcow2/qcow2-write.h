@@ -30,7 +30,9 @@ struct qcow2_writer {
     uint8_t *pending;
     uint64_t pending_off;
     size_t pending_bytes;
-    bool coded;          /* compressed clusters were written: the file ends with a whole sector */
+    bool coded; /* compressed clusters were written: the file ends with a whole sector */
+    /* The former directory of bitmaps, free once the header names another. */
+    uint64_t directory_old_off, directory_old_bytes;
     bool header_changed; /* finish() writes the header anew */
     /* What was changed, for bitmaps: a bit for each 1 << dirty_unit_bits bytes. NULL: not needed.
      */

@@ -217,7 +217,7 @@ static void test_bitmap_refusals(void **state)
         {ENTRY + 17, 1, 8,          "QCOW2_BITMAP_BAD(a)"                      },
         {ENTRY + 20, 4, 8,          "QCOW2_BITMAP_EXTRA()"                     },
         {ENTRY + 20, 4, 0xffffffff, "QCOW2_BITMAP_EXTRA()"                     },
-        {ENTRY + 47, 1, 0,          "QCOW2_BITMAP_EXISTS(b)"                   },
+        {ENTRY + 47, 1, 0,          "BITMAP_EXISTS(b)"                         },
         {ENTRY + 8,  4, 2,          "QCOW2_BITMAP_READ(a,22)"                  },
         {4096,       8, 2,          "QCOW2_BITMAP_TABLE(a,22)"                 },
     };
