@@ -2,6 +2,7 @@
 /* convert: images copied into a new one, or one that is there. */
 #include <string.h>
 
+#include "atomic-target.h"
 #include "command.h"
 #include "copy-files.h"
 #include "copy-progress.h"
@@ -19,6 +20,7 @@ typedef struct ConvertRun {
     Report *report;
     CopyProgress progress;
     CopyTarget target;
+    AtomicTarget atomic;
     bool has_backing;
     GString *digest; /* the line that tells it, or NULL */
     GError *late;    /* known from the start, told when the reference would */
@@ -73,6 +75,35 @@ static bool compression_check(const ConvertRun *run, GError **error)
            failure_set(error, "Compression and preallocation not supported at the same time");
 }
 
+/* Let the image be written elsewhere, if it is to take its place only when it is whole. */
+static bool atomic_prepare(ConvertRun *run, GError **error)
+{
+    CreateTarget *create = &run->target.create;
+
+    if (!command_line_has(run->line, COMMAND_OPTION_ATOMIC))
+        return true;
+    if (!create_target_is_single(create))
+        return failure_set(error,
+                           "--atomic cannot replace '%s': the image would have several files",
+                           create->filename);
+    if (!atomic_target_begin(&run->atomic, create->filename, error))
+        return false;
+    create->written_as = run->atomic.temporary;
+    return true;
+}
+
+/* The user knows the image by its own name alone. */
+static void atomic_error_rename(const ConvertRun *run, GError *error)
+{
+    g_autoptr(GString) text = g_string_new(error->message);
+
+    if (!run->atomic.temporary)
+        return;
+    g_string_replace(text, run->atomic.temporary, run->target.create.filename, 0);
+    g_free(error->message);
+    error->message = g_string_free(g_steal_pointer(&text), FALSE);
+}
+
 /* All that can be said of the target before it is made. */
 static bool target_prepare(ConvertRun *run, GError **error)
 {
@@ -84,7 +115,7 @@ static bool target_prepare(ConvertRun *run, GError **error)
                                     command_line_text(line, 'F'), error)))
         return false;
     return backing_check(run, error) && compression_check(run, error) &&
-           copy_target_prepare(&run->target, error);
+           atomic_prepare(run, error) && copy_target_prepare(&run->target, error);
 }
 
 /* ---- the run ---- */
@@ -232,7 +263,9 @@ static void target_fill(const CommandLine *line, CopyTarget *target)
 
 void command_convert(const CommandLine *line, Report *report)
 {
-    ConvertRun run = {.line = line, .report = report};
+    ConvertRun run = {
+        .line = line, .report = report, .atomic = {.folder_fd = -1, .fd = -1}
+    };
     GError *error = NULL;
 
     target_fill(line, &run.target);
@@ -241,16 +274,21 @@ void command_convert(const CommandLine *line, Report *report)
         return;
     }
     copy_progress_set(&run.progress, 0, 1);
-    bool done = convert_run(&run, &error);
+    bool done = (!command_line_has(line, COMMAND_OPTION_ATOMIC) ||
+                 atomic_target_check(run.target.create.filename, &error)) &&
+                convert_run(&run, &error) &&
+                (!run.atomic.temporary || atomic_target_commit(&run.atomic, &error));
     copy_progress_end(&run.progress, done);
     if (done) {
         progress_stream_end(&run.progress.stream);
         g_string_append(report->out, run.digest ? run.digest->str : "");
     } else {
+        atomic_error_rename(&run, error);
         report_failure(report, error);
-        if (run.target.is_new && !run.target.opened)
+        if (run.target.is_new && !run.target.opened && !run.atomic.temporary)
             create_target_remove(&run.target.create);
     }
+    atomic_target_clear(&run.atomic);
     copy_target_clear(&run.target);
     g_clear_error(&run.late);
     if (run.digest)

@@ -103,8 +103,9 @@ bool copy_target_prepare(CopyTarget *target, GError **error)
 {
     g_autoptr(Report) report = report_new();
 
-    target->node = node_from_argument(target->create.filename, target->image_opts,
-                                      target->create.format, false, report);
+    target->node = node_from_argument(target->create.written_as ? target->create.written_as
+                                                                : target->create.filename,
+                                      target->image_opts, target->create.format, false, report);
     if (!target->node) {
         g_autofree char *text = report_text(report);
         failure_set(target->is_new ? &target->fault : error, "%s", text);

@@ -96,9 +96,24 @@ Value *create_target_describe(const CreateTarget *target)
     return job;
 }
 
+bool create_target_is_single(const CreateTarget *target)
+{
+    static const char *const single[] = {"monolithicSparse", "streamOptimized", NULL};
+    const char *subformat =
+        strcmp(target->format, "vmdk") == 0 ? opts_get(target->opts, "subformat") : NULL;
+
+    return !target->data_file && (!subformat || g_strv_contains(single, subformat));
+}
+
+/* The path under which the image's file is created. */
+static const char *file_name(const CreateTarget *target)
+{
+    return target->written_as ? target->written_as : target->filename;
+}
+
 void create_target_expect(const CreateTarget *target, Session *session)
 {
-    session_file_expect(session, target->filename);
+    session_file_expect(session, file_name(target));
     session_file_expect(session, target->data_file);
 }
 
@@ -112,7 +127,8 @@ static bool image_file_open(CreateTarget *target, const char *name, Session *ses
 
     if (strcmp(target->format, "qcow") == 0 && backing_format && !driver_find(backing_format))
         return failure_set(error, "unrecognized backing format '%s'", backing_format);
-    CreateFile file = {.name = name,
+    bool is_image = strcmp(name, target->filename) == 0;
+    CreateFile file = {.name = is_image ? file_name(target) : name,
                        .protocol = is_protocol ? format : NULL,
                        .opts = target->opts,
                        .format_rows = is_protocol ? NULL : option_table_create(target->format),

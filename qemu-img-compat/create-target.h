@@ -15,6 +15,7 @@ typedef struct CreateTarget {
     const char *filename;
     const char *format;
     Opts *opts;
+    const char *written_as; /* the name of the image's file meanwhile, or NULL: its own */
     char *data_file;        /* where qcow2's data goes, or NULL */
     uint32_t target_device; /* of the image's file, once opened */
     bool target_opened;     /* the guest may have begun to write */
@@ -32,6 +33,9 @@ bool create_target_backing_set(CreateTarget *target, const char *file, const cha
 /* What the guest's create reads: format, filename, options, backing file's name and format, time.
  * The caller frees it. */
 Value *create_target_describe(const CreateTarget *target);
+
+/* Is there but one file, whatever the options say? */
+bool create_target_is_single(const CreateTarget *target);
 
 /* Files that the guest will ask for must stay within reach. */
 void create_target_expect(const CreateTarget *target, Session *session);

@@ -41,7 +41,7 @@ static const struct {
     {__NR_clock_gettime,   __NR_tgkill           }, /* sleep, exit_group, epoll */
     {__NR_waitid,          __NR_waitid           },
     {__NR_openat,          __NR_openat           },
-    {__NR_newfstatat,      __NR_unlinkat         },
+    {__NR_newfstatat,      __NR_renameat         },
     {__NR_readlinkat,      __NR_readlinkat       },
     {__NR_faccessat,       __NR_ppoll            },
     {__NR_set_robust_list, __NR_splice           },

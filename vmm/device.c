@@ -88,6 +88,7 @@ void device_close(struct vmm *vmm, struct vmm_device *device)
 void device_free_all(struct vmm *vmm)
 {
     for (uint32_t i = 0; i < vmm->device_count; i++) {
+        device_unlock(device_at(vmm, i));
         device_shut(device_at(vmm, i));
         free(device_at(vmm, i)->path);
     }

@@ -103,6 +103,8 @@ static const CommandRule rules[] = {
      "-o has no effect when skipping image creation"},
     {COMMAND_CONVERT, COMMAND_RULE_NEEDS, COMMAND_OPTION_TARGET_IS_ZERO, 'n', false, 1,
      "--target-is-zero requires use of -n flag"},
+    {COMMAND_CONVERT, COMMAND_RULE_CONFLICT, COMMAND_OPTION_ATOMIC, 'n', false, 1,
+     "--atomic makes a new image: it cannot be used with -n"},
     {COMMAND_CONVERT, COMMAND_RULE_CHECKSUM, 0, 0, false, 1,
      "--checksum cannot be computed when both -n and -B are used"},
     {COMMAND_CONVERT, COMMAND_RULE_HELP, 0, 0, false, 0, NULL},

@@ -169,6 +169,7 @@ static const GetoptLong newer_convert[] = {
     {"rate-limit",      'r',                        true },
     {"progress-fd",     COMMAND_OPTION_PROGRESS_FD, true },
     {"no-holes",        COMMAND_OPTION_NO_HOLES,    false},
+    {"atomic",          COMMAND_OPTION_ATOMIC,      false},
     {"checksum",        COMMAND_OPTION_CHECKSUM,    true },
     {NULL,              0,                          false},
 };
