@@ -208,6 +208,18 @@ static uint64_t piece_room(const struct copy *copy, const struct copy_piece *pie
     return copy->how.compressed ? copy->how.cluster_bytes : piece->bytes;
 }
 
+/* A stream that has ended makes the piece shorter, and the disk. */
+static void stream_end_see(struct copy *copy, struct copy_piece *piece)
+{
+    struct copy_source *source = copy->how.source;
+
+    if (!source->ended)
+        return;
+    source->bytes = copy->how.total_bytes = round_up_u64(source->data_bytes, FMT_SECTOR_BYTES);
+    copy->how.data_end = min_u64(copy->how.data_end, source->data_bytes);
+    piece->bytes = min_u64(piece->bytes, source->bytes - piece->offset);
+}
+
 /* Take the next pieces, as many as fit, and begin to read them. False: there are none. */
 static bool chunk_claim(struct worker *w, struct chunk *chunk)
 {
@@ -236,6 +248,10 @@ static bool chunk_claim(struct worker *w, struct chunk *chunk)
                 copy->at = copy->how.total_bytes;
                 break;
             }
+            stream_end_see(copy, &piece);
+            if (piece.bytes == 0)
+                break;
+            chunk->piece[chunk->pieces] = piece;
             chunk->used += piece_room(copy, &piece);
             if (piece.counts)
                 progress_tell(w, piece.bytes);
@@ -264,7 +280,9 @@ static int data_place(struct worker *w, struct chunk *chunk, const struct copy_p
                       uint64_t offset, uint8_t *data, uint64_t bytes)
 {
     struct fmt_image *target = w->copy->how.target;
+    uint64_t end = w->copy->how.data_end;
 
+    bytes = offset < end ? min_u64(bytes, end - offset) : 0;
     if (!target->driver->allocate)
         return fmt_image_write(target, offset, data, bytes);
     for (uint64_t n; bytes > 0; offset += n, data += n, bytes -= n) {

@@ -25,6 +25,26 @@ static int bytes_read(struct copy_source *source, uint64_t at, uint8_t *to, uint
     return 0;
 }
 
+/* What comes next of a stream; zeroes when it has ended. */
+static int stream_read(struct guest *g, struct copy_source *source, uint64_t offset, uint8_t *to,
+                       uint64_t bytes)
+{
+    const struct abi_request request = {.kind = ABI_REQ_READ,
+                                        .device = source->chain.top->device,
+                                        .offset = offset,
+                                        .length = bytes,
+                                        .addr = (uint64_t)(uintptr_t)to};
+    struct abi_completion done;
+
+    int r = ring_call(g, &request, &done);
+    if (r < 0 || done.value >= bytes)
+        return r;
+    memset(to + done.value, 0, bytes - done.value);
+    source->ended = true;
+    source->data_bytes = offset + done.value;
+    return 0;
+}
+
 int copy_source_read(struct reads *reads, struct copy_source *source, uint64_t offset, uint8_t *to,
                      uint64_t bytes, uint64_t tag)
 {
@@ -32,6 +52,8 @@ int copy_source_read(struct reads *reads, struct copy_source *source, uint64_t o
 
     data = min_u64(data, bytes);
     memset(to + data, 0, bytes - data);
+    if (source->stream)
+        return stream_read(reads->g, source, offset, to, data);
     if ((source->start | data) % FMT_SECTOR_BYTES != 0)
         return bytes_read(source, source->start + offset, to, data);
     return reads_begin(reads, &source->chain, source->start + offset, to, data, tag);

@@ -34,9 +34,11 @@ struct copy_source {
     uint64_t data_bytes;  /* from there; zeroes fill the last sector */
     uint64_t bytes;       /* the same in whole sectors */
     uint64_t align_bytes; /* pieces end at multiples of it, if they can */
+    bool stream;          /* read once, in order; it may end before its time: */
+    bool ended;           /* data_bytes is what came */
 };
 
-/* What is to be done; does not change once the copying has begun. */
+/* What is to be done; does not change once the copying has begun, unless a stream ends. */
 struct copy_how {
     struct copy_source *source;
     size_t sources;
@@ -48,6 +50,7 @@ struct copy_how {
     uint64_t cluster_bytes; /* of a compressed target */
     uint64_t piece_bytes;   /* the longest piece of data */
     uint64_t backing_bytes; /* of the target's backing file; UINT64_MAX: none, or not known */
+    uint64_t data_end;      /* what lies behind is not written (dd, to a stream) */
     bool zeroes_are_data;   /* the target has no other way to hold them, but to store them */
     bool zero_init;         /* what is not written reads as zeroes */
     bool top_only;          /* the target has the sources' backing files, too */

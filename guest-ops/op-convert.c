@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "copy-digest.h"
+#include "dd.h"
 #include "team.h"
 
 /* Memory set aside for what the drivers of the sources and of the target take while they work. */
@@ -17,6 +18,7 @@ struct convert {
     struct guest *g;
     size_t root; /* of the job */
     struct copy copy;
+    struct dd dd;
     struct fmt_env env[2]; /* of the sources, of the target */
     struct fmt_error error[2];
     struct fmt_arena arena[2];
@@ -53,17 +55,6 @@ static bool job_flag(const struct convert *c, const char *key)
 
 /* ---- sources ---- */
 
-/* dd's count and skip, in bytes. */
-static void range_cut(const struct convert *c, struct copy_source *source)
-{
-    uint64_t end =
-        min_u64(source->data_bytes, tree_get_u64(&c->g->job, c->root, "count-bytes", UINT64_MAX));
-
-    source->start = min_u64(end, tree_get_u64(&c->g->job, c->root, "skip-bytes", 0));
-    source->data_bytes = end - source->start;
-    source->bytes = round_up_u64(source->data_bytes, FMT_SECTOR_BYTES);
-}
-
 static int source_open(struct convert *c, size_t at, struct copy_source *source)
 {
     struct fmt_image *image;
@@ -74,8 +65,6 @@ static int source_open(struct convert *c, size_t at, struct copy_source *source)
     chain_init(&source->chain, image);
     source->bytes = round_up_u64(image->facts.virtual_bytes, FMT_SECTOR_BYTES);
     source->data_bytes = source->bytes;
-    if (job_flag(c, "dd"))
-        range_cut(c, source);
     source->align_bytes = image->facts.cluster_bytes > FMT_SECTOR_BYTES
                               ? image->facts.cluster_bytes / FMT_SECTOR_BYTES * FMT_SECTOR_BYTES
                               : FMT_SECTOR_BYTES;
@@ -190,7 +179,7 @@ static int target_make(struct convert *c)
     if (!tree_find(&g->job, c->root, "create", &item) || item.type != TREE_DICT)
         return 0;
     /* dd asks for the very bytes. */
-    uint64_t bytes = job_flag(c, "dd") ? c->copy.how.source[0].data_bytes : c->copy.how.total_bytes;
+    uint64_t bytes = job_flag(c, "dd") ? c->dd.disk_bytes : c->copy.how.total_bytes;
     int r = guest_create(g, item.inside, bytes, &device);
     if (r < 0)
         return create_failed(c, r);
@@ -257,9 +246,12 @@ static int how_fill(struct convert *c)
     how->zeroes_are_data = target->driver->allocate && target->driver->encrypt &&
                            strcmp(target->driver->name, "luks") == 0;
     how->in_order = strcmp(target->driver->name, "raw") != 0;
-    if (how->in_order) /* blocks of dd: where they land follows from how long they are */
+    if (how->in_order &&
+        !how->source->stream) /* blocks of dd: where they land follows from how long they are */
         how->piece_bytes = min_u64(COPY_BUFFER_BYTES,
                                    tree_get_u64(job, c->root, "block-bytes", COPY_BUFFER_BYTES));
+    how->in_order |= job_flag(c, "target-stream");
+    how->data_end = job_flag(c, "target-stream") ? how->source->data_bytes : UINT64_MAX;
     how->sparse = (struct sparse){sparse, FMT_SECTOR_BYTES};
     while (how->sparse.align_bytes * 2 <= sparse)
         how->sparse.align_bytes *= 2;
@@ -268,6 +260,8 @@ static int how_fill(struct convert *c)
                         FMT_TXT(target->driver->name));
     if (how->compressed && !target->driver->write_compressed)
         return fmt_fail(&c->g->env, FMT_ENOTSUP, FMT_ERR_CONVERT_COMPRESSION);
+    if (how->is_dd)
+        dd_target_fit(c->g, how, &c->dd);
     if (!is_new && size < how->total_bytes)
         return fmt_fail(&c->g->env, FMT_EINVAL, FMT_ERR_CONVERT_SMALLER);
     how->backing_bytes = UINT64_MAX;
@@ -308,6 +302,8 @@ static int convert(struct convert *c)
         r = sources_open(c);
     if (r == 0)
         r = snapshot_load(c);
+    if (r == 0 && job_flag(c, "dd"))
+        dd_source_cut(c->g, &c->copy.how, &c->dd);
     if (r == 0)
         r = stage_tell(c, false);
     if (r == 0)
@@ -331,6 +327,8 @@ static int convert(struct convert *c)
         copy_progress_send(c->g, &c->copy); /* the beginning */
     if (r == 0)
         r = copy_run(c->g, &c->copy);
+    if (r == 0 && c->copy.how.is_dd)
+        r = dd_judge(c->g, &c->copy.how, &c->dd);
     if (r == 0)
         r = bitmaps_copy(c);
     if (r == 0 || (c->copy.how.target && !(c->copy.how.target->flags & FMT_OPEN_NEW))) {

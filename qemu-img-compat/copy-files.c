@@ -124,6 +124,7 @@ void copy_target_clear(CopyTarget *target)
 {
     create_target_clear(&target->create);
     value_free(target->node);
+    value_free(target->stream);
     g_clear_error(&target->fault);
 }
 
@@ -135,7 +136,9 @@ static bool target_open(CopyTarget *target, Session *session, uint32_t *device,
         g_propagate_error(error, g_steal_pointer(&target->fault));
         return false;
     }
-    g_autoptr(Value) description = session_target_open(session, target->node, error);
+    g_autoptr(Value) description = target->stream
+                                       ? value_copy(target->stream)
+                                       : session_target_open(session, target->node, error);
     if (!description)
         return false;
     *device = session_description_device(description);

@@ -32,6 +32,7 @@ typedef struct CopyTarget {
     bool is_new;
     bool image_opts; /* the name is a list of options */
     bool no_flush, direct;
+    Value *stream;   /* what it is described as if it is standard output, or NULL */
     Value *node;     /* what is opened to be written (lib/node.h) */
     GError *fault;   /* why there is none, of a new image: told when it is opened */
     bool opened;     /* it is being written */

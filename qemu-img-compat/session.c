@@ -89,6 +89,16 @@ void session_memory_set(Session *session, uint64_t bytes, bool bulk)
     vmm_memory_set(session->vmm, bytes, bulk);
 }
 
+static void file_node_set(Session *session, uint32_t device, const char *name, const char *driver)
+{
+    FileNode *node = g_new0(FileNode, 1);
+
+    node->filename = g_strdup(name);
+    node->driver = driver;
+    g_ptr_array_set_size(session->nodes, MAX((int)session->nodes->len, (int)device + 1));
+    g_ptr_array_index(session->nodes, device) = node;
+}
+
 bool session_file_open(Session *session, const FileOpen *open, uint32_t *device, int *status,
                        GError **error)
 {
@@ -119,13 +129,29 @@ bool session_file_open(Session *session, const FileOpen *open, uint32_t *device,
     if (open->extent_size_demanded && open->extent_size_bytes && result.hint_status < 0)
         fprintf(stderr, "qemu-img: warning: Failed to set extent size hint: %s\n",
                 strerror(-result.hint_status));
-    FileNode *node = g_new0(FileNode, 1);
-    node->filename =
+    g_autofree char *name =
         g_strconcat(name_has_protocol(open->filename) ? "./" : "", open->filename, NULL);
-    node->driver = special ? "host_device" : "file";
-    g_ptr_array_set_size(session->nodes, MAX((int)session->nodes->len, number + 1));
-    g_ptr_array_index(session->nodes, *device) = node;
+    file_node_set(session, *device, name, special ? "host_device" : "file");
     return true;
+}
+
+Value *session_stream_open(Session *session, int fd, bool writable, uint64_t size_bytes,
+                           GError **error)
+{
+    const char *name = writable ? "standard output" : "standard input";
+    int number = vmm_stream_open(session->vmm, fd, writable, size_bytes, name);
+
+    if (number < 0) {
+        failure_set(error, "Could not open %s: %s", name, strerror(-number));
+        return NULL;
+    }
+    file_node_set(session, (uint32_t)number, name, "file");
+    Value *description = value_new_dict();
+    value_dict_put_string(description, "driver", "raw");
+    value_dict_put_string(description, "filename", name);
+    value_dict_put_int(description, "device", number);
+    value_dict_put(description, "options", value_new_dict());
+    return description;
 }
 
 static FileNode *node_at(const Session *session, uint32_t device)

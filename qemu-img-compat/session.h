@@ -85,6 +85,10 @@ void session_memory_set(Session *session, uint64_t bytes, bool bulk);
 /* Open a file and lend it. The error's text is the reference's ("Could not open 'x': ..."). */
 bool session_file_open(Session *session, const FileOpen *open, uint32_t *device, int *status,
                        GError **error);
+/* Lend an open descriptor, to be read or written once: a raw image of @size_bytes. Describes it as
+ * session_node_open() does; NULL with an error set. */
+Value *session_stream_open(Session *session, int fd, bool writable, uint64_t size_bytes,
+                           GError **error);
 /* A file named by the user will be opened or created during the run: it must stay within reach. */
 void session_file_expect(Session *session, const char *name);
 const FileNode *session_file_node(const Session *session, uint32_t device);

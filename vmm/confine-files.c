@@ -76,7 +76,7 @@ static int devices_allow(const struct vmm *vmm, int ruleset, uint64_t handled)
 
     for (uint32_t i = 0; i < vmm->device_count && r == 0; i++) {
         const struct vmm_device *device = device_at(vmm, i);
-        if (device->fd >= 0)
+        if (device->fd >= 0 && !device->stream)
             r = rule_add(ruleset, device->fd,
                          handled & (files_read | (device->writable ? files_write : 0)));
     }

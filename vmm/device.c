@@ -101,7 +101,7 @@ int device_size(const struct vmm_device *device, uint64_t *bytes)
     struct stat st;
 
     *bytes = device->size_bytes;
-    if (device->block_device || device->char_device)
+    if (device->block_device || device->char_device || device->stream)
         return 0;
     if (fstat(device->fd, &st) < 0)
         return -errno;
@@ -118,7 +118,8 @@ void device_describe(const struct vmm_device *device, uint64_t size_bytes, struc
         .allocated_bytes = fstat(device->fd, &st) == 0 ? (uint64_t)st.st_blocks * block_bytes : 0,
         .flags =
             (device->writable ? ABI_DEVICE_WRITABLE : 0) |
-            (device->block_device || device->char_device ? ABI_DEVICE_BLOCK : ABI_DEVICE_ZERO_INIT),
+            (device->block_device || device->char_device || device->stream ? ABI_DEVICE_BLOCK
+                                                                           : ABI_DEVICE_ZERO_INIT),
         .align_bytes = device->align_bytes,
         .size_bytes = size_bytes,
     };
@@ -305,6 +306,30 @@ int vmm_device_open(struct vmm *vmm, const struct vmm_open *open, struct vmm_ope
     device_shut(&device);
     free(device.path);
     return result->status = r;
+}
+
+int vmm_stream_open(struct vmm *vmm, int fd, bool writable, uint64_t size_bytes, const char *name)
+{
+    struct vmm_device device = {
+        .buffered = -1,
+        .uses = 1,
+        .writable = writable,
+        .no_flush = true,
+        .stream = true,
+        .size_bytes = size_bytes,
+        .align_bytes = 1,
+        .fd = fcntl(fd, F_DUPFD_CLOEXEC, FD_FIRST),
+    };
+
+    if (device.fd < 0)
+        return -errno;
+    device.path = strdup(name);
+    int r = device.path ? device_add(vmm, &device) : -ENOMEM;
+    if (r >= 0)
+        return r;
+    device_shut(&device);
+    free(device.path);
+    return r;
 }
 
 int vmm_device_facts(const struct vmm *vmm, uint32_t number, struct vmm_device_facts *facts)

@@ -27,6 +27,8 @@ struct vmm_device {
     bool writable;
     bool block_device;
     bool char_device;
+    bool stream;         /* read or written once, from the beginning to the end */
+    uint64_t stream_off; /* so far; one vCPU at a time */
     bool no_flush;
     bool direct;
     bool preload;

@@ -47,6 +47,10 @@ int device_read(struct vmm *vmm, struct vmm_device *device, void *to, uint64_t b
 int serve_read(struct serve_call *call)
 {
     const struct abi_request *request = call->request;
+
+    if (call->device->stream)
+        return stream_read(call->device, guest_memory(call->vmm, request->addr), request->length,
+                           request->offset, &call->value);
     return device_read(call->vmm, call->device, guest_memory(call->vmm, request->addr),
                        request->length, request->offset, request->flags & ABI_READ_EXACT);
 }
@@ -54,6 +58,10 @@ int serve_read(struct serve_call *call)
 int serve_write(struct serve_call *call)
 {
     const struct abi_request *request = call->request;
+
+    if (call->device->stream)
+        return stream_write(call->device, guest_memory(call->vmm, request->addr), request->length,
+                            request->offset);
     return device_write(call->vmm, call->device, guest_memory(call->vmm, request->addr),
                         request->length, request->offset);
 }

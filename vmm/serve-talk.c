@@ -63,7 +63,7 @@ static void facts_place(struct serve_call *call, struct vmm_device *device)
             device_size(device, &size_bytes);
         device_describe(device, size_bytes, &facts);
         uint64_t bytes = facts.size_bytes < request->arg ? facts.size_bytes : request->arg;
-        if (bytes > 0 && !device->char_device &&
+        if (bytes > 0 && !device->char_device && !device->stream &&
             device_read(call->vmm, device, guest_memory(call->vmm, head_addr), bytes, 0, true) ==
                 0) {
             facts.head_addr = head_addr;

@@ -107,7 +107,8 @@ static unsigned drain(struct vmm_vcpu *vcpu, unsigned keep)
 static bool perform(struct serve_call *call, const struct serve_batch *batch, int *status)
 {
     const struct kind *kind = &kinds[call->request->kind];
-    bool bulk = kind->flies && is_bulk(call->request, batch);
+    bool stream = call->device && call->device->stream; /* done in its turn */
+    bool bulk = kind->flies && !stream && is_bulk(call->request, batch);
 
     if (call->request->kind == ABI_REQ_COPY && serve_reflink(call) == 0) {
         call->value = call->request->length;

@@ -54,6 +54,11 @@ int device_write(struct vmm *vmm, struct vmm_device *device, const void *from, u
 /* Read @bytes, zeroes behind the end of the file (-EIO if @exact); 0 or a negative errno. */
 int device_read(struct vmm *vmm, struct vmm_device *device, void *to, uint64_t bytes,
                 uint64_t offset, bool exact);
+/* serve-stream.c: the same of a stream, only from where the last one ended. *got < bytes: the
+ * stream has ended. */
+int stream_read(struct vmm_device *device, void *to, uint64_t bytes, uint64_t offset,
+                uint64_t *got);
+int stream_write(struct vmm_device *device, const void *from, uint64_t bytes, uint64_t offset);
 /* The vCPU's private buffer of 2 * SERVE_BOUNCE_BYTES, page aligned; NULL: no memory. */
 void *serve_bounce(struct vmm_vcpu *vcpu);
 

@@ -135,6 +135,10 @@ struct vmm_open_result {
 /* Open @open->path through the gate and lend it as a new device. Returns the device number or a
  * negative errno, details in *result. */
 int vmm_device_open(struct vmm *vmm, const struct vmm_open *open, struct vmm_open_result *result);
+/* Lend what is open as @fd, a pipe for one, to be read or written once: in order, from its
+ * beginning on, as a device of @size_bytes called @name. The descriptor is duplicated. Returns as
+ * above. */
+int vmm_stream_open(struct vmm *vmm, int fd, bool writable, uint64_t size_bytes, const char *name);
 /* A file named by the user will be opened or created at @path during the run: keep its folder
  * within reach when the host confines itself under the policies "contained" and "strict" (only
  * devices that are open already, and what this names, can be opened then). Failures show later. */

@@ -41,11 +41,12 @@
 
 enum abi_kind {
     ABI_REQ_NONE = 0,
-    ABI_REQ_READ,    /* device:offset -> addr, length; bytes past the end of the device read as 0 */
-    ABI_REQ_WRITE,   /* addr, length -> device:offset */
-    ABI_REQ_COPY,    /* device:offset, length -> device2:offset2; value = bytes copied */
-    ABI_REQ_ZERO,    /* device:offset, length; flags ABI_ZERO_* */
-    ABI_REQ_DISCARD, /* device:offset, length */
+    ABI_REQ_READ,     /* device:offset -> addr, length; bytes past the end of the device read as 0;
+                         of a stream: value = bytes that came */
+    ABI_REQ_WRITE,    /* addr, length -> device:offset */
+    ABI_REQ_COPY,     /* device:offset, length -> device2:offset2; value = bytes copied */
+    ABI_REQ_ZERO,     /* device:offset, length; flags ABI_ZERO_* */
+    ABI_REQ_DISCARD,  /* device:offset, length */
     ABI_REQ_ALLOCATE, /* device:offset, length: reserve space, contents of new bytes are 0 */
     ABI_REQ_TRUNCATE, /* device: set the size to length; arg enum abi_prealloc */
     ABI_REQ_FLUSH,    /* device: fdatasync */

@@ -15,6 +15,8 @@ static const GetoptLong command_dd_names[] = {
     {"if",    COMMAND_OPERAND_IF,    true },
     {"of",    COMMAND_OPERAND_OF,    true },
     {"skip",  COMMAND_OPERAND_SKIP,  true },
+    {"isize", COMMAND_OPERAND_ISIZE, true },
+    {"osize", COMMAND_OPERAND_OSIZE, true },
     {NULL,    0,                     false},
 };
 
@@ -126,6 +128,14 @@ static bool command_is_on(const CommandLine *line, int id)
     return numeric ? command_line_number(line, id, 0) != 0 : command_line_has(line, id);
 }
 
+/* Only who asks for more than the reference has may leave a file out, and means a stream by it. */
+static bool command_dd_streams(const CommandLine *line)
+{
+    return command_line_has(line, COMMAND_OPERAND_ISIZE) ||
+           command_line_has(line, COMMAND_OPERAND_OSIZE) || command_line_has(line, 'n') ||
+           command_line_has(line, 'l');
+}
+
 /* Does the line keep the rule? `text` is then what its message shows. */
 static bool command_rule_holds(const CommandLine *line, const CommandRule *rule, const char **text)
 {
@@ -145,8 +155,8 @@ static bool command_rule_holds(const CommandLine *line, const CommandRule *rule,
         return !command_is_on(line, rule->first) || second;
     case COMMAND_RULE_NEEDS_EITHER:
         return first || second;
-    case COMMAND_RULE_NEEDS_BOTH:
-        return first && second;
+    case COMMAND_RULE_DD_FILES:
+        return (first && second) || command_dd_streams(line);
     case COMMAND_RULE_NEEDS_NAME:
         return !first || operands > 0;
     case COMMAND_RULE_NO_NAME:

@@ -293,7 +293,7 @@ static const Command commands[] = {
     {"convert", COMMAND_CONVERT, GETOPT_PERMUTE, "hf:O:B:CcF:o:l:S:pt:T:qnm:WUr:", longs_convert,
      newer_convert},
     {"create", COMMAND_CREATE, GETOPT_PERMUTE, "F:b:f:ho:qu", longs_create, NULL},
-    {"dd", COMMAND_DD, GETOPT_PERMUTE, "hf:O:U", longs_dd, newer_dd},
+    {"dd", COMMAND_DD, GETOPT_PERMUTE, "hf:O:Unl:", longs_dd, newer_dd},
     {"info", COMMAND_INFO, GETOPT_PERMUTE, "f:hbU", longs_info, NULL},
     {"map", COMMAND_MAP, GETOPT_PERMUTE, "f:s:l:hU", longs_map, NULL},
     {"measure", COMMAND_MEASURE, GETOPT_PERMUTE, "hf:O:o:l:U", longs_measure, NULL},

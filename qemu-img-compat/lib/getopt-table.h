@@ -64,6 +64,8 @@ typedef enum CommandOptionId {
     COMMAND_OPERAND_OF,
     COMMAND_OPERAND_SKIP,
     COMMAND_OPERAND_SIZE,
+    COMMAND_OPERAND_ISIZE, /* dd's, of our own */
+    COMMAND_OPERAND_OSIZE,
 } CommandOptionId;
 
 /* A long name. Its argument, if any, is mandatory. */
@@ -131,7 +133,6 @@ typedef enum CommandRuleKind {
     COMMAND_RULE_CONFLICT,     /* options `first` and `second` exclude each other */
     COMMAND_RULE_NEEDS,        /* option `first` needs option `second` */
     COMMAND_RULE_NEEDS_EITHER, /* one of the options `first` and `second` must be there */
-    COMMAND_RULE_NEEDS_BOTH,   /* both options must be there */
     COMMAND_RULE_NEEDS_NAME,   /* option `first` needs an operand */
     COMMAND_RULE_NO_NAME,      /* option `first` excludes operands */
     COMMAND_RULE_NAME_OR,      /* an operand or option `first` must be there */
@@ -141,6 +142,7 @@ typedef enum CommandRuleKind {
     COMMAND_RULE_HELP,         /* -o help: prints the options and ends */
     COMMAND_RULE_CREATE_SIZE,  /* the second operand, if any, is an image size */
     COMMAND_RULE_RESIZE_SIZE,  /* the second operand is a size, perhaps with + or - before it */
+    COMMAND_RULE_DD_FILES,     /* both are named, or one may be left out */
     COMMAND_RULE_DD_OPERANDS,  /* the operands are NAME=VALUE with known names */
 } CommandRuleKind;
 

@@ -269,6 +269,51 @@ static void test_open(void **state)
     rig_stop(&rig);
 }
 
+/* Pipes are read and written in order, and tell where they end. */
+static void test_streams(void **state)
+{
+    int in[2], out[2];
+    struct rig rig;
+    char got[8];
+
+    (void)state;
+    assert_int_equal(pipe(in) | pipe(out), 0);
+    assert_int_equal(write(in[1], "abcdefgh", 8), 8);
+    close(in[1]);
+    rig_start(&rig, VMM_IO_AUTO);
+    int from = vmm_stream_open(rig.vmm, in[0], false, 100, "in");
+    int to = vmm_stream_open(rig.vmm, out[1], true, 100, "out");
+    assert_true(from >= 0 && to >= 0);
+    assert_int_equal(vmm_stream_open(rig.vmm, -1, false, 100, "none"), -EBADF);
+    close(in[0]);
+    close(out[1]);
+    struct abi_request request = {
+        .kind = ABI_REQ_READ, .device = (uint32_t)from, .length = 3, .addr = rig_addr(&rig, 0)};
+    assert_int_equal(rig_call(&rig, &request), 0);
+    assert_memory_equal(rig_data(&rig, 0), "abc", 3);
+    assert_int_equal(rig_call(&rig, &request), -ESPIPE); /* not where the last one ended */
+    request.offset = 3;
+    request.length = 90;
+    rig_push(&rig, &request);
+    assert_true(ring_serve(&rig.vmm->vcpu[0], 1));
+    struct abi_completion end = rig_pop(&rig);
+    assert_int_equal(end.status, 0);
+    assert_int_equal(end.value, 5);
+    assert_memory_equal(rig_data(&rig, 0), "defgh", 5);
+    request = (struct abi_request){
+        .kind = ABI_REQ_WRITE, .device = (uint32_t)from, .length = 5, .addr = rig_addr(&rig, 0)};
+    assert_int_equal(rig_call(&rig, &request), -EBADF);
+    request.device = (uint32_t)to;
+    assert_int_equal(rig_call(&rig, &request), 0);
+    assert_int_equal(rig_call(&rig, &request), -ESPIPE);
+    request.kind = ABI_REQ_FLUSH;
+    assert_int_equal(rig_call(&rig, &request), 0);
+    assert_int_equal(read(out[0], got, sizeof(got)), 5);
+    assert_memory_equal(got, "defgh", 5);
+    close(out[0]);
+    rig_stop(&rig);
+}
+
 static void test_random(void **state)
 {
     unsigned char zeroes[64] = {0};
@@ -378,7 +423,7 @@ int main(void)
         cmocka_unit_test(test_extents), cmocka_unit_test(test_scan),
         cmocka_unit_test(test_compare), cmocka_unit_test(test_open),
         cmocka_unit_test(test_random),  cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_chain),   cmocka_unit_test(test_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
