@@ -116,12 +116,13 @@ static int metadata_preallocate(const struct qcow2_file *file, enum fmt_prealloc
         r = io_facts(file->env, state->data_device, &facts);
     if (r < 0)
         return fmt_fail(file->env, -r, FMT_ERR_QCOW2_FILE_SIZE, FMT_NUM(-r));
-    uint64_t end_off = host_off + got;
-    if (!state->has_data_file)
-        end_off = round_up_u64(end_off, qcow2_subcluster_bytes(state));
+    uint64_t end_off = round_up_u64(host_off + got, qcow2_subcluster_bytes(state));
     /* The reference fills the last cluster's rest from the backing file that there is not. */
     if (end_off > host_off + got)
-        r = newfile_zeroes_write(file->env, file->device, host_off + got, end_off - host_off - got);
+        r = newfile_zeroes_write(file->env, state->data_device, host_off + got,
+                                 end_off - host_off - got);
+    if (r == 0)
+        r = io_facts(file->env, state->data_device, &facts);
     if (r == 0 && end_off > facts.size_bytes)
         r = io_truncate(file->env, state->data_device, end_off, data_mode);
     return r < 0 ? fmt_fail(file->env, -r, newfile_resize_code(data_mode), FMT_NUM(-r)) : 0;
