@@ -109,16 +109,25 @@ int qcow_allocate(struct fmt_image *image, uint64_t offset, uint64_t length, str
     struct qcow_state *state = image->state;
     uint64_t in_cluster = offset % state->cluster_bytes, cluster_off;
 
-    if (image->facts.encrypted)
+    if (image->facts.encrypted && !state->volume)
         return -FMT_ENOTSUP;
     length = min_u64(length, state->cluster_bytes - in_cluster);
     int r = cluster_place(image, offset, length, &cluster_off);
-    *out = (struct fmt_extent){.kind = FMT_EXTENT_DATA,
+    *out = (struct fmt_extent){.kind = state->volume ? FMT_EXTENT_CODED : FMT_EXTENT_DATA,
                                .length = length,
                                .device = image->device,
                                .device_off = cluster_off + in_cluster,
                                .has_offset = true};
     return r;
+}
+
+void qcow_encrypt(const struct fmt_image *image, uint64_t offset, uint64_t device_off, void *buffer,
+                  size_t length)
+{
+    const struct qcow_state *state = image->state;
+
+    (void)device_off;
+    crypto_volume_encrypt(state->volume, offset / CRYPTO_SECTOR_BYTES, buffer, length);
 }
 
 /* Encrypt and write, cluster by cluster; @buffer NULL: zeroes. */

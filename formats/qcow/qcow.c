@@ -156,6 +156,7 @@ const struct fmt_driver fmt_qcow_driver = {
     .map = qcow_map,
     .read = qcow_read,
     .allocate = qcow_allocate,
+    .encrypt = qcow_encrypt,
     .write = qcow_write,
     .write_zeroes = qcow_write_zeroes,
     .write_compressed = qcow_write_compressed,

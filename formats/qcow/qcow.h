@@ -63,6 +63,8 @@ int qcow_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct f
 int qcow_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int qcow_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);
+void qcow_encrypt(const struct fmt_image *image, uint64_t offset, uint64_t device_off, void *buffer,
+                  size_t length);
 int qcow_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
 int qcow_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length, bool may_unmap);
 int qcow_write_compressed(struct fmt_image *image, uint64_t offset, const void *buffer,

@@ -224,6 +224,21 @@ class Judge:
                 os.remove(raw)
 
 
+    def facts(self, name):
+        """What info says of the image, without what differs from file to file."""
+        done = run_command(self.contender, ["info", "--output=json", name], {}, self.folder)
+        try:
+            found = json.loads(done["out"])
+        except ValueError:
+            return done["err"]
+        for key in ("children", "actual-size"):
+            found.pop(key, None)
+        data = found.get("format-specific", {}).get("data", {})
+        for key in ("cid", "parent-cid"):
+            data.pop(key, None)
+        return found
+
+
 # Options whose effect depends on the file system.
 FILE_SYSTEM = re.compile("nocow|extent_size_hint|preallocation")
 # Answers of the reference that take it long (a key derivation of seconds), as `--pack` wrote them.
@@ -268,6 +283,8 @@ class Runner:
         files = state.describe(slot.folder, rules, Judge(self.reference, slot.folder))
         for words in rules.io:
             files["qemu-io " + shlex.join(words)] = run_command(self.reader, words, {}, slot.folder)
+        for words in rules.img:
+            files["qemu-img " + shlex.join(words)] = run_command(self.reference, words, {}, slot.folder)
         return {"runs": runs, "files": files}
 
     def key(self, case, slot):

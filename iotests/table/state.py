@@ -24,11 +24,13 @@ class Rules:
     accepts FILE             what the reference's info and check say of FILE is compared instead
     disk FILE                what the reference reads from FILE is compared instead, and how its
                              check of it ends
+    image FILE               as disk, and what its info says of the image itself (no sizes of files, no ids)
     ignore KEY               values of KEY in what info says of accepted files (ids, times)
     ids                      random ids and times of VDI, VHD and VHDX images
     content-ids              CID=... of VMDK descriptors, which is random and of no fixed length
     content FILE DISK        these must be the bytes of the disk (table/disks.py: SIZE or SIZE:SEED), whoever wrote them
     io WORDS                 what the reference's qemu-io says when run so (encrypted files)
+    img WORDS                the same of its qemu-img
     """
 
     def __init__(self, words):
@@ -36,9 +38,11 @@ class Rules:
         self.masks = {}
         self.accepts = []
         self.disks = []
+        self.images = []
         self.ignored_keys = []
         self.content_ids = self.ids = False
         self.io = []
+        self.img = []
         self.contents = {}
         words = iter(words)
         for word in words:
@@ -54,6 +58,8 @@ class Rules:
                 self.accepts.append(next(words))
             elif word == "disk":
                 self.disks.append(next(words))
+            elif word == "image":
+                self.images.append(next(words))
             elif word == "ignore":
                 self.ignored_keys.append(next(words))
             elif word == "ids":
@@ -65,6 +71,8 @@ class Rules:
                 self.contents[name] = next(words)
             elif word == "io":
                 self.io.append(shlex.split(next(words)))
+            elif word == "img":
+                self.img.append(shlex.split(next(words)))
             elif word != "bytes":
                 raise scratch.SetupError(f"files: unknown word '{word}'")
 
@@ -145,6 +153,8 @@ def entry(full, short, rules, judge):
         return {"type": stat.S_IFMT(info.st_mode), "mode": mode}
     if short in rules.accepts:
         return {"mode": mode, "judged": judge(short, rules.ignored_keys)}
+    if short in rules.images:
+        return {"mode": mode, "disk": judge.disk(short), "facts": judge.facts(short)}
     if short in rules.disks:
         return {"mode": mode, "disk": judge.disk(short)}
     size = info.st_size
