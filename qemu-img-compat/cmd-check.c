@@ -159,13 +159,14 @@ static bool check_run(CheckRun *run, const Value *node, GError **error)
                                     .objects = line->objects};
     const SessionHandlers handlers = {
         .ctx = run, .record = check_record, .reference = check_reference};
+
+    if (run->fix && options.force_share)
+        return failure_set(error, "force-share=on can only be used with read-only images");
     g_autoptr(Session) session = session_new(&options, error);
     g_autoptr(Value) description = session ? image_open(run, session, node, error) : NULL;
 
     if (!description)
         return false;
-    if (run->fix && options.force_share)
-        return failure_set(error, "force-share=on can only be used with read-only images");
     memory_choose(session, description);
     g_autoptr(Value) job = value_new_dict();
     value_dict_put_string(job, "operation", "check");
