@@ -250,14 +250,10 @@ static void test_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tail),
-        cmocka_unit_test(test_cursors),
-        cmocka_unit_test(test_yields),
-        cmocka_unit_test(test_full_ring_and_wrap),
-        cmocka_unit_test(test_bad_requests),
-        cmocka_unit_test(test_bad_devices),
-        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_tree_limit),
+        cmocka_unit_test(test_tail),         cmocka_unit_test(test_cursors),
+        cmocka_unit_test(test_yields),       cmocka_unit_test(test_full_ring_and_wrap),
+        cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_bad_devices),
+        cmocka_unit_test(test_limit),        cmocka_unit_test(test_tree_limit),
         cmocka_unit_test(test_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
