@@ -4,7 +4,7 @@
 #include "team.h"
 
 /* The arena of the images: vCPU 0's, with a share set aside, since others take memory from it. */
-enum { ARENA_SHARE = 4 };
+enum { ARENA_SHARE = 2 };
 
 static int env_make(struct guest *g, struct fmt_env *env, struct fmt_arena *arena)
 {

@@ -11,8 +11,9 @@
 #include "dd.h"
 #include "team.h"
 
-/* Memory set aside for what the drivers of the sources and of the target take while they work. */
-enum { ARENA_SHARE = 4 };
+/* Memory set aside for what the drivers of the sources and of the target take while they work:
+ * sources may have chunks of 64 MiB, coded and decoded. */
+enum { SOURCE_SHARE = 2, TARGET_SHARE = 4 };
 
 struct convert {
     struct guest *g;
@@ -27,13 +28,14 @@ struct convert {
 static int envs_make(struct convert *c)
 {
     struct guest *g = c->g;
-    uint64_t share = g->arena.size_bytes / ARENA_SHARE;
+    const uint64_t shares[] = {g->arena.size_bytes / SOURCE_SHARE,
+                               g->arena.size_bytes / TARGET_SHARE};
 
     for (unsigned i = 0; i < 2; i++) {
-        void *memory = fmt_arena_buffer(&g->arena, share, ABI_PAGE_BYTES);
+        void *memory = fmt_arena_buffer(&g->arena, shares[i], ABI_PAGE_BYTES);
         if (!memory)
             return fmt_fail(&g->env, FMT_ENOMEM, FMT_ERR_NOMEM);
-        c->arena[i] = (struct fmt_arena){.base = memory, .size_bytes = share};
+        c->arena[i] = (struct fmt_arena){.base = memory, .size_bytes = shares[i]};
         c->env[i] = g->env;
         c->env[i].arena = &c->arena[i];
     }

@@ -194,6 +194,17 @@ int guest_target_reference(struct guest *g, struct fmt_bytes name, struct guest_
     return reference_send(g, w, node);
 }
 
+/* Whether the image, the last one of the chain, has been opened before, by the same name. */
+static bool chain_loops(const struct fmt_image *top, const struct fmt_image *last)
+{
+    for (; top != last; top = top->backing) {
+        if (top->driver == last->driver && top->filename.length == last->filename.length &&
+            memcmp(top->filename.data, last->filename.data, last->filename.length) == 0)
+            return true;
+    }
+    return false;
+}
+
 int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t flags,
                      struct fmt_image **image)
 {
@@ -206,6 +217,8 @@ int guest_chain_open(struct guest *g, const struct guest_node *node, uint32_t fl
         r = guest_image_open(g, &next, depth ? flags & ~FMT_OPEN_WRITABLE : flags, link);
         if (r < 0 || !(*link)->facts.backing_present || next.no_backing)
             break;
+        if (chain_loops(*image, *link))
+            return fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_CHAIN_LOOP, FMT_STR((*link)->filename));
         if (++depth > CHAIN_DEPTH_MAX) {
             r = fmt_fail(&g->env, FMT_EINVAL, FMT_ERR_CHAIN_TOO_DEEP, FMT_NUM(CHAIN_DEPTH_MAX));
             break;

@@ -114,7 +114,7 @@ static bool compare_run(CompareRun *run, GError **error)
     const char *const names[] = {command_line_operand(line, 0), command_line_operand(line, 1)};
     bool progress = run->progress.is_shown || progress_stream_is_open(&run->progress.stream);
     unsigned vcpus = progress ? 1 : copy_vcpus_choose(names, 2);
-    const SessionOptions options = {.memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
+    const SessionOptions options = {.memory_bytes = copy_memory_bytes(vcpus),
                                     .vcpus = vcpus,
                                     .force_share = command_line_has(line, 'U'),
                                     .wants_avx = vcpus > 1 || !objects_is_empty(line->objects),

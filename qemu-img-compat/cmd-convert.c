@@ -218,7 +218,7 @@ static bool convert_run(ConvertRun *run, GError **error)
     if (pace_bytes > 0)
         vcpus = 1; /* others would only wait, and busily */
     const SessionOptions options = {
-        .memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
+        .memory_bytes = copy_memory_bytes(vcpus),
         .vcpus = vcpus,
         .force_share = command_line_has(run->line, 'U'),
         .wants_avx = vcpus > 1 || checksum || !objects_is_empty(run->line->objects),

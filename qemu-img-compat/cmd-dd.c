@@ -191,7 +191,7 @@ static bool dd_run(DdRun *run, GError **error)
     const CommandLine *line = run->line;
     bool streams = !run->input || run->output_is_stream; /* nobody else may read or write them */
     unsigned vcpus = streams ? 1 : copy_vcpus_choose(&run->input, 1);
-    const SessionOptions options = {.memory_bytes = (uint64_t)vcpus * COPY_MEMORY_BYTES,
+    const SessionOptions options = {.memory_bytes = copy_memory_bytes(vcpus),
                                     .vcpus = vcpus,
                                     .force_share = command_line_has(line, 'U'),
                                     .wants_avx = vcpus > 1 || !objects_is_empty(line->objects),

@@ -9,7 +9,7 @@
 #include "node-open.h"
 #include "tree-value.h"
 
-enum { MAP_MEMORY_BYTES = 64 << 20 };
+enum { MAP_MEMORY_BYTES = 256 << 20 };
 
 typedef struct MapRun {
     const CommandLine *line;

@@ -10,7 +10,7 @@
 #include "node-open.h"
 #include "tree-value.h"
 
-enum { MEASURE_MEMORY_BYTES = 64 << 20 };
+enum { MEASURE_MEMORY_BYTES = 256 << 20 };
 
 typedef struct MeasureRun {
     const CommandLine *line;

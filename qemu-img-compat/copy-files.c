@@ -14,7 +14,7 @@
 #include "node-open.h"
 #include "tree-value.h"
 
-enum { VCPUS_MAX = 4 };
+enum { VCPUS_MAX = 4, VCPU_MEMORY_BYTES = 512 << 20 };
 
 /* Less than this is not worth the start of another vCPU. */
 static const uint64_t small_bytes = 16 << 20;
@@ -30,6 +30,11 @@ unsigned copy_vcpus_choose(const char *const *files, unsigned count)
         bytes += is_file ? (uint64_t)st.st_size : small_bytes;
     }
     return cpus < 1 || bytes < small_bytes ? 1 : (unsigned)MIN(cpus, VCPUS_MAX);
+}
+
+uint64_t copy_memory_bytes(unsigned vcpus)
+{
+    return MIN((uint64_t)vcpus * VCPU_MEMORY_BYTES, ABI_MEMORY_MAX_BYTES);
 }
 
 /* What a report says, as the message of one failure. */

@@ -19,8 +19,8 @@ Value *copy_source_describe(const CommandLine *line, const char *name, const cha
 /* Tell the guest which internal snapshot of an image is to be read, if -l says one. */
 void copy_snapshot_describe(const CommandLine *line, Value *job);
 
-/* Guest memory of commands that move much data. */
-enum { COPY_MEMORY_BYTES = 256 << 20 };
+/* Guest memory of commands that move much data; only what is used of it is taken. */
+uint64_t copy_memory_bytes(unsigned vcpus);
 
 /* How many vCPUs are worth it for these files: one for what is small, and else all, within
  * reason. */

@@ -25,6 +25,11 @@ void *fmt_arena_buffer(struct fmt_arena *arena, uint64_t bytes, size_t align_byt
 /* Everything allocated after fmt_arena_mark() is gone after fmt_arena_release(). */
 size_t fmt_arena_mark(const struct fmt_arena *arena);
 void fmt_arena_release(struct fmt_arena *arena, size_t mark);
+/* Bytes that are left. */
+static inline size_t fmt_arena_room(const struct fmt_arena *arena)
+{
+    return arena->size_bytes - arena->used_bytes;
+}
 /* A copy of @length bytes with a NUL behind them, or NULL. */
 char *fmt_arena_copy(struct fmt_arena *arena, const void *data, uint64_t length);
 

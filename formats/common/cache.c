@@ -59,12 +59,24 @@ static void page_clean_set(struct fmt_cache_page *page)
         page->any_dirty = page->any_dirty || page->dirty[i];
 }
 
+/* Where memory gets scarce, as with hundreds of images in a chain, a cache makes do with what it
+ * has: the rest is for those that have nothing. */
+static bool memory_is_short(const struct fmt_cache *cache)
+{
+    enum { SHORT_SHARE = 8 };
+    const struct fmt_arena *arena = cache->env->arena;
+
+    return fmt_arena_room(arena) < arena->size_bytes / SHORT_SHARE;
+}
+
 /* The page to be used next: an unused one, else the one used longest ago. */
 static struct fmt_cache_page *page_victim(struct fmt_cache *cache)
 {
     struct fmt_cache_page *victim = &cache->page[0];
 
     for (uint32_t i = 1; i < cache->pages; i++) {
+        if (!cache->page[i].bytes && memory_is_short(cache))
+            break; /* pages get their memory one after the other */
         if (cache->page[i].used < victim->used)
             victim = &cache->page[i];
     }

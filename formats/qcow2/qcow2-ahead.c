@@ -23,7 +23,8 @@ static struct qcow2_ahead *ahead_make(struct fmt_image *image)
     struct qcow2_state *state = image->state;
     struct fmt_arena *arena = image->env->arena;
 
-    if (state->ahead_tried || state->cluster_bytes > AHEAD_BYTES)
+    if (state->ahead_tried || state->cluster_bytes > AHEAD_BYTES ||
+        fmt_arena_room(arena) < arena->size_bytes / 2)
         return state->ahead;
     state->ahead_tried = true;
     struct qcow2_ahead *ahead = fmt_arena_alloc(arena, sizeof(*ahead));

@@ -55,6 +55,11 @@ def dmg(*more, fork=False):
     chunks.append((DMG_COMMENT, 0, 0, 0, 0))
     chunks += more
     chunks.append((DMG_LAST, 40, 0, 0, 0))
+    return dmg_of(chunks, data, 40, fork)
+
+
+def dmg_of(chunks, data, sectors, fork=False):
+    """Chunks and their data as an image of so many sectors."""
     table = mish(chunks)
     if fork:
         resource = struct.pack(">I", len(table)) + table
@@ -66,7 +71,7 @@ def dmg(*more, fork=False):
     place = (len(data), len(tables))
     trailer = bytearray(b"koly".ljust(SECTOR, b"\0"))
     struct.pack_into(">QQ", trailer, 0x28 if fork else 0xd8, *place)
-    struct.pack_into(">Q", trailer, 0x1ec, 40)
+    struct.pack_into(">Q", trailer, 0x1ec, sectors)
     return data + tables + bytes(trailer)
 
 
@@ -85,5 +90,6 @@ KINDS = {
 
 
 def write(kind, path):
+    from . import hostile  # which is made of these
     with open(path, "wb") as file:
-        file.write(KINDS[kind]())
+        file.write((KINDS | hostile.KINDS)[kind]())

@@ -61,7 +61,7 @@ def short(value):
 def run_difference(before, after, limit):
     """What differs in one command line. Where the reference dies or hangs, one clear error is right."""
     if before["status"] == "timeout" or before["status"] < 0:
-        clear = after["status"] == 1 and not after["out"] and after["err"].startswith("qemu-img: ")
+        clear = after["status"] in (1, 2) and not after["out"] and after["err"].startswith("qemu-img: ")
         return [] if clear else ["  the reference dies; here is no clear error"] + \
             text_difference("stderr", before["err"], after["err"], limit)
     part = text_difference("stdout", before["out"], after["out"], limit)
@@ -71,12 +71,21 @@ def run_difference(before, after, limit):
     return part
 
 
-def info_faults(result):
+def bounds(case):
+    """The seconds of processor time and the KiB that each command of the case may take."""
+    if "bounded" not in case.flags:
+        return INFO_SECONDS_MAX, INFO_KIB_MAX
+    seconds, mib = case.flags["bounded"].split("/")
+    return float(seconds), int(mib) << 10
+
+
+def own_faults(case, result):
     """What is wrong with an answer in itself: too slow, too large, no JSON."""
     faults = []
-    if result.get("seconds", 0) > INFO_SECONDS_MAX:
+    seconds_max, kib_max = bounds(case)
+    if result.get("seconds", 0) > seconds_max:
         faults.append(f"  takes {result['seconds']:.1f} s of processor time")
-    if result.get("kib", 0) > INFO_KIB_MAX:
+    if result.get("kib", 0) > kib_max:
         faults.append(f"  takes {result['kib']} KiB of memory")
     if result.get("json_fault"):
         faults.append(f"  no JSON: {result['json_fault']}")
@@ -112,7 +121,7 @@ def compare(case, expected, got, limit):
         return compare_wrong(case, expected, got)
     lines = content_faults(case, got)
     for run, before, after in zip(case.runs, expected["runs"], got["runs"]):
-        part = run_difference(before, after, limit) + info_faults(after)
+        part = run_difference(before, after, limit) + own_faults(case, after)
         if part:
             lines += ["  $ qemu-img " + shlex.join(run)[:600]] + part
     return lines + file_differences(expected["files"], got["files"], limit)

@@ -96,17 +96,18 @@ def prefix_words(flags):
 
 
 KNOWN_FLAGS = {"memory", "file-size", "no-capabilities", "stdin", "umask", "cwd", "timeout",
-               "filter-version", "reference"}
+               "filter-version", "reference", "bounded"}
 
 
 class Meter:
     """Has a command tell what it took, by the program `measured` beside it, if that is there."""
 
-    def __init__(self, contender, arguments):
+    def __init__(self, contender, arguments, flags):
         helper = os.path.join(os.path.dirname(contender.words[0]), "measured")
         self.reader = None
         self.words, self.writer = [], ()
-        if contender.name != "reference" and arguments[:1] == ["info"] and os.access(helper, os.X_OK):
+        measured = arguments[:1] == ["info"] or "bounded" in flags
+        if contender.name != "reference" and measured and os.access(helper, os.X_OK):
             self.reader, writer = os.pipe()
             self.words, self.writer = [helper, str(writer)], (writer,)
 
@@ -173,7 +174,7 @@ def run_command(contender, arguments, flags, folder):
             environment[key[4:]] = value
         elif key not in KNOWN_FLAGS:
             raise scratch.SetupError(f"unknown flag '{key}'")
-    meter = Meter(contender, arguments)
+    meter = Meter(contender, arguments, flags)
     process = subprocess.Popen(
         prefix_words(flags) + meter.words + contender.words + arguments, env=environment,
         cwd=os.path.join(folder, flags.get("cwd", "")), umask=int(flags.get("umask", "022"), 8),

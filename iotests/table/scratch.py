@@ -9,7 +9,7 @@ import stat
 import subprocess
 import uuid
 
-from . import builders, corpus, disks, pack, seal
+from . import builders, corpus, disks, hostile, pack, seal
 
 REFERENCE_VERBS = ("img", "io")
 
@@ -121,6 +121,17 @@ class Setup:
 
     def do_io(self, *arguments):
         self.reference("qemu-io", arguments)
+
+    def do_chain(self, name, count):
+        """As many qcow2 overlays of each other, the last one under this name, each as small as can be."""
+        for number in range(int(count)):
+            below = f"{name}-{number - 1}" if number else ""
+            last = number == int(count) - 1
+            hostile.overlay(self.path(name if last else f"{name}-{number}"), below)
+
+    def do_overlay(self, name, below):
+        """A qcow2 image over that file, whether it is there or not."""
+        hostile.overlay(self.path(name), below)
 
     def do_hold(self, *arguments):
         """Opens an image with the reference's qemu-io and keeps it open, locks and all."""
