@@ -84,8 +84,11 @@ static bool device_open(const CreateFile *file, const Driver *protocol, const ch
 {
     g_autofree char *prefix = g_strconcat(protocol->name, ":", NULL);
     g_autofree char *path = name_prefix_strip(file->name, prefix);
-    FileOpen open = {
-        .filename = path, .driver = protocol->name, .named_by_user = true, .writable = true};
+    FileOpen open = {.filename = path,
+                     .driver = protocol->name,
+                     .named_by_user = true,
+                     .writable = true,
+                     .shares_all = file->guest_sizes}; /* raw: there is no metadata */
 
     *status = -ENOTSUP;
     if (preallocation && strcmp(preallocation, "off") != 0)

@@ -35,9 +35,14 @@ static int image_write(struct fmt_env *env, const struct fmt_create *create,
 {
     uint64_t table_bytes = (uint64_t)h->cluster_bytes * h->table_clusters;
     uint8_t bytes[QED_HEADER_BYTES];
+    struct fmt_device facts;
 
     /* The file's length tells what is allocated: a new image begins with an empty file. */
-    int r = io_truncate(env, create->device, 0, FMT_PREALLOC_OFF);
+    int r = io_facts(env, create->device, &facts);
+    if (r == 0 && facts.block_device)
+        return fmt_fail(env, FMT_ENOTSUP, FMT_ERR_RESIZE_DEVICE);
+    if (r == 0)
+        r = io_truncate(env, create->device, 0, FMT_PREALLOC_OFF);
     if (r < 0)
         return fmt_fail(env, -r, FMT_ERR_RESIZE_FILE, FMT_NUM(-r));
     qed_header_store(h, bytes);

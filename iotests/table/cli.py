@@ -89,6 +89,7 @@ class Table:
         self.stopped = False
         self.started = time.monotonic()
         self.late = 0
+        self.missing = set()
         self.pending = pending.Pending(os.path.join(HERE, "rows", "pending"))
 
     def work(self, case):
@@ -110,6 +111,10 @@ class Table:
             for contender in self.contenders:
                 lines = self.difference(case, contender, expected, slot)
                 self.count(f"{case.name} [{contender.name}]", case, lines)
+        except scratch.Unavailable as error:
+            with self.lock:
+                self.skipped += len(self.contenders)
+                self.missing.add(str(error))
         except scratch.SetupError as error:
             self.count(f"{case.name} [setup]", case, [f"  {error}"])
 
@@ -195,6 +200,8 @@ def main(arguments):
             future.result()
     if table.late:
         print(f"skipped {table.late} cases: no time left")
+    for reason in sorted(table.missing):
+        print(f"skipped cases: {reason}")
     if options.only == "" and not options.rows and not table.late:
         for pattern in table.pending.idle():
             table.failures.append((f"rows/pending: nothing differs for '{pattern}'", []))

@@ -9,13 +9,17 @@ import stat
 import subprocess
 import uuid
 
-from . import builders, corpus, disks, hostile, pack, seal
+from . import blocks, builders, corpus, disks, hostile, pack, seal
 
 REFERENCE_VERBS = ("img", "io")
 
 
 class SetupError(Exception):
     """A setup line that did not work: the row is wrong, not the program."""
+
+
+class Unavailable(Exception):
+    """This machine does not have what a setup line needs: its cases are skipped."""
 
 
 def data_extents(descriptor, size):
@@ -87,6 +91,7 @@ class Setup:
         self.folder = folder
         self.tools = tools
         self.held = []
+        self.devices = []
 
     def run(self, words):
         verb, *arguments = words
@@ -104,6 +109,9 @@ class Setup:
             process.wait()
             process.stdout.close()
         self.held = []
+        for device in self.devices:
+            device.detach()
+        self.devices = []
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -143,6 +151,13 @@ class Setup:
         process.stdin.flush()
         if b"iB" not in process.stdout.readline() and process.poll() is not None:
             raise SetupError("hold: qemu-io ended")
+
+    def do_loop(self, name, link):
+        """Makes the file a block device, under the name of the link, which goes away with it."""
+        reason = blocks.reason_against()
+        if reason:
+            raise Unavailable(reason)
+        self.devices.append(blocks.Loop(self.path(name), self.path(link)))
 
     def do_poke(self, name, offset, *digits):
         """Offsets below zero count from the file's end."""
