@@ -116,7 +116,8 @@ int vmdk_hosted_open(struct fmt_image *image, struct vmdk_state *state, uint32_t
     }
     if (!state->create_type.length)
         state->create_type = fmt_bytes_of("monolithicSparse");
-    if (le64_load(header + VMDK_OFF_DIRECTORY) == DIRECTORY_IN_FOOTER)
+    extent.has_footer = le64_load(header + VMDK_OFF_DIRECTORY) == DIRECTORY_IN_FOOTER;
+    if (extent.has_footer)
         r = footer_read(image, device, header);
     if (r == 0)
         r = header_parse(image, header, &extent);

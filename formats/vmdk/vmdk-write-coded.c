@@ -104,6 +104,8 @@ static int grain_place(struct fmt_image *image, const struct vmdk_extent *extent
     if (grain_bytes == 0 || grain_bytes > VMDK_GRAIN_MAX_BYTES || in_extent % grain_bytes != 0 ||
         !extent->has_markers)
         return -FMT_EINVAL;
+    if (extent->has_footer) /* which would not be found any more */
+        return -FMT_ENOTSUP;
     int r = vmdk_cluster_find(image, extent, in_extent, cluster);
     if (r == 0 && cluster->found == VMDK_ALLOCATED) {
         fmt_message(image->env, FMT_MESSAGE_ERROR, FMT_ERR_VMDK_REWRITE);

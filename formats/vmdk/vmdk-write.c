@@ -235,6 +235,9 @@ int vmdk_finish(struct fmt_image *image)
 
     for (uint32_t i = 0; r == 0 && i < state->extents; i++) {
         struct vmdk_extent *extent = &state->extent[i];
+        r = vmdk_stream_end(image, extent);
+        if (r < 0)
+            return r;
         if (extent->append.end_off < extent->coded_end_off)
             extent->append.end_off = extent->coded_end_off;
         extent->append.end_off = round_up_u64(extent->append.end_off, FMT_SECTOR_BYTES);

@@ -82,6 +82,7 @@ struct vmdk_extent {
     uint32_t l1_entry_sectors; /* of the disk, covered by one L1 entry */
     bool compressed;
     bool has_markers;
+    bool has_footer; /* ends with its directory: nothing can follow */
     bool has_zeroed_grains;
     uint64_t tables_sector; /* SESPARSE: what its table and grain numbers count from */
     uint64_t grains_sector;
@@ -224,6 +225,9 @@ int vmdk_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);
 int vmdk_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length);
 int vmdk_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length, bool may_unmap);
+/* Give a new stream the tables, the footer and the marker that end it, and let the header point
+ * there; others are left alone. Returns 0 or a negative errno. */
+int vmdk_stream_end(struct fmt_image *image, struct vmdk_extent *extent);
 int vmdk_finish(struct fmt_image *image);
 
 /* ---- vmdk-create.c, vmdk-create-extent.c ---- */

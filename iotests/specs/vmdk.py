@@ -12,6 +12,7 @@ HEADER = struct.Struct("<4sIIQQQQIQQQBccccH433s")
 DIRECTORY_AT_END = 0xffffffffffffffff
 NEWLINES, REDUNDANT, ZEROED, COMPRESSED, MARKERS = 1, 2, 4, 1 << 16, 1 << 17
 TABLE_ENTRIES = 512
+END_OF_STREAM, GRAIN_TABLE, GRAIN_DIRECTORY, FOOTER = range(4)
 DESCRIPTOR_LINES = re.compile(r'^(?:#.*|\s*|(?:ddb\.)?[A-Za-z.]+ ?= ?(?:"[^"]*"|[0-9A-Za-z_./-]+)|'
                               r'(?:RW|RDONLY|NOACCESS) \d+ \w+(?: "[^"]+"(?: \d+)?)?)$')
 EXTENT = re.compile(r'^(RW|RDONLY|NOACCESS) (\d+) (FLAT|SPARSE|ZERO|VMFS|VMFSSPARSE)(?: "([^"]+)"(?: (\d+))?)?$', re.M)
@@ -60,7 +61,29 @@ class Sparse:
         (self.magic, self.version, self.flags, self.capacity, self.grain, self.descriptor_off, self.descriptor_size,
          self.entries, self.backup_off, self.directory_off, self.overhead, self.unclean, *self.lines, self.compression,
          self.pad) = HEADER.unpack(lint.at(0, SECTOR))
-        self.taken = [(0, 1, "header")]
+        self.taken, self.end = [(0, 1, "header")], len(lint.data) // SECTOR
+        self.has_footer = self.directory_off == DIRECTORY_AT_END
+        if self.has_footer:
+            self.footer()
+
+    def footer(self):
+        """The last three sectors: the footer takes the header's place."""
+        if not self.lint.demand(self.end > 4, "no room for a footer"):
+            return
+        self.marker(self.end - 3, 1, FOOTER)
+        footer = HEADER.unpack(self.lint.at((self.end - 2) * SECTOR, SECTOR))
+        header = HEADER.unpack(self.lint.at(0, SECTOR))
+        self.lint.demand(footer[:9] + footer[10:] == header[:9] + header[10:], "footer and header differ")
+        self.directory_off = footer[9]
+        self.taken.append((self.end - 3, self.end - 1, "footer"))
+        self.marker(self.end - 1, 0, END_OF_STREAM)
+        self.taken.append((self.end - 1, self.end, "end-of-stream marker"))
+
+    def marker(self, sector, sectors, kind):
+        """A marker of metadata."""
+        data = self.lint.at(sector * SECTOR, SECTOR)
+        self.lint.demand(struct.unpack_from("<QII", data) == (sectors, 0, kind) and not any(data[16:]),
+                         f"marker of type {kind} at sector {sector}")
 
     def check(self):
         """The header, then what it points to."""
@@ -84,7 +107,8 @@ class Sparse:
             return
         lint.demand(self.overhead % self.grain == 0, f"header: overhead of {self.overhead} sectors")
         tables = self.directories()
-        lint.demand(max(end for _, end, _ in self.taken) <= self.overhead, "metadata lies behind the overhead")
+        lint.demand(self.has_footer or max(end for _, end, _ in self.taken) <= self.overhead,
+                    "metadata lies behind the overhead")
         grains = self.grains(tables)
         lint.findings += overlaps(self.taken)
         if stream:
@@ -97,10 +121,14 @@ class Sparse:
         room = -(-count * 4 // SECTOR)
         entries = struct.unpack(f"<{count}I", self.lint.at(offset * SECTOR, count * 4))
         self.taken.append((offset, offset + room, f"{name} directory"))
+        if self.has_footer:
+            self.marker(offset - 1, room, GRAIN_DIRECTORY)
         for index, entry in enumerate(entries):
-            if not self.lint.demand(entry != 0, f"{name} table {index} is missing"):
+            if not self.lint.demand(entry != 0 or self.has_footer, f"{name} table {index} is missing") or entry == 0:
                 tables.append((0,) * TABLE_ENTRIES)
                 continue
+            if self.has_footer:
+                self.marker(entry - 1, TABLE_ENTRIES * 4 // SECTOR, GRAIN_TABLE)
             self.taken.append((entry, entry + TABLE_ENTRIES * 4 // SECTOR, f"{name} table {index}"))
             tables.append(struct.unpack(f"<{TABLE_ENTRIES}I", self.lint.at(entry * SECTOR, TABLE_ENTRIES * 4)))
         return [entry for table in tables for entry in table]
@@ -144,8 +172,12 @@ class Sparse:
             lba, size = struct.unpack_from("<QI", data, at * SECTOR)
             if size == 0:
                 kind, = struct.unpack_from("<I", data, at * SECTOR + 12)
-                self.lint.demand(lba == 0 and kind == 0, f"marker of type {kind} at sector {at}")
-                break
+                known = self.has_footer and kind in (GRAIN_TABLE, GRAIN_DIRECTORY, FOOTER)
+                self.lint.demand(known or lba == kind == END_OF_STREAM, f"marker of type {kind} at sector {at}")
+                if kind == END_OF_STREAM:
+                    break
+                at += 1 + lba
+                continue
             index = places.pop(at, None)
             self.lint.demand(index is not None and lba == index * self.grain, f"marker at sector {at}: sector {lba}")
             self.lint.demand(lba > last, f"marker at sector {at}: sector {lba} comes behind {last}")
@@ -207,13 +239,18 @@ def fields(data):
     """Places where a changed byte must be found: name and offset."""
     found = [(f"header.{name}", at) for name, at in
              (("magic", 0), ("version", 4), ("flags", 11), ("capacity", 15), ("grain", 20), ("descriptor", 28),
-              ("entries", 45), ("redundant", 48), ("directory", 56), ("overhead", 64), ("unclean", 72), ("newline", 73),
+              ("entries", 45), ("redundant", 50), ("directory", 56), ("overhead", 64), ("unclean", 72), ("newline", 73),
               ("return", 75), ("compression", 77), ("pad", 200))]
     text = data.index(b"# Disk")
     for word in (b"version=", b"CID=", b"createType=\"", b"RW ", b"SPARSE", b"ddb.adapterType = \"",
                  b"ddb.geometry.heads = \"", b"ddb.virtualHWVersion = \""):
         found.append((f"descriptor {word.decode()}", data.index(word, text) + len(word)))
     directory, = struct.unpack_from("<Q", data, 56)
+    if directory == DIRECTORY_AT_END:
+        end = len(data)
+        directory, = struct.unpack_from("<Q", data, end - 2 * SECTOR + 56)
+        found += [("footer.marker", end - 3 * SECTOR + 12), ("footer.capacity", end - 2 * SECTOR + 12),
+                  ("end of stream", end - SECTOR), ("directory marker", (directory - 1) * SECTOR)]
     table, = struct.unpack_from("<I", data, directory * SECTOR)
     return found + [("directory entry", directory * SECTOR), ("table entry", table * SECTOR + 1)]
 
