@@ -46,6 +46,8 @@ def rows():
         ("qcow2-refcount-1", "refcount_bits=1", {}),
         ("qcow2-extended", "extended_l2=on,cluster_size=16k", {}),
         ("qcow2-metadata", "preallocation=metadata", {}),
+        ("qcow2-falloc", "preallocation=falloc", {}),
+        ("qcow2-full", "preallocation=full", {}),
         ("qcow2-lazy", "lazy_refcounts=on", {}),
         ("qcow2-data-file", "data_file=data", {}),
         ("qcow2-data-raw", "data_file=data,data_file_raw=on", {}),
