@@ -3,6 +3,7 @@
  * DMG: finding and decoding chunks. A plain chunk that is shorter than the sectors it stands for
  * fails to be read where it ends: the reference shows what an earlier chunk left in memory.
  */
+#include "codec/adc.h"
 #include "codec/bunzip2.h"
 #include "codec/rawdeflate.h"
 #include "dmg.h"
@@ -96,6 +97,8 @@ static int chunk_decode(struct fmt_image *image, struct dmg_state *state,
         return r;
     if (chunk->type == DMG_BZIP2)
         return bunzip2_decode(env->arena, state->coded, (size_t)chunk->length, state->data, bytes);
+    if (chunk->type == DMG_ADC)
+        return adc_decode(state->coded, (size_t)chunk->length, state->data, bytes);
     r = zlib_decode(env->arena, state->coded, (size_t)chunk->length, state->data, &decoded);
     return r == 0 && decoded != bytes ? -FMT_EIO : r;
 }

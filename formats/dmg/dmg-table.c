@@ -28,8 +28,8 @@ bool dmg_mish_parse(const struct dmg_state *state, const uint8_t *head, uint64_t
 
 static bool is_known(uint32_t type)
 {
-    return type == DMG_ZERO || type == DMG_RAW || type == DMG_IGNORE || type == DMG_ZLIB ||
-           type == DMG_BZIP2;
+    return type == DMG_ZERO || type == DMG_RAW || type == DMG_IGNORE || type == DMG_ADC ||
+           type == DMG_ZLIB || type == DMG_BZIP2;
 }
 
 /* Chunks that cannot be read are left out: their sectors belong to no chunk then. */

@@ -17,6 +17,7 @@ enum dmg_chunk_type {
 
 /* Values too large for an enumeration's int. */
 #define DMG_COMMENT UINT32_C(0x7ffffffe)
+#define DMG_ADC UINT32_C(0x80000004)
 #define DMG_ZLIB UINT32_C(0x80000005)
 #define DMG_BZIP2 UINT32_C(0x80000006)
 #define DMG_LZFSE UINT32_C(0x80000007)
