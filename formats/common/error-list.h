@@ -6,12 +6,10 @@
  * kind: ERROR  a whole message, or the innermost part of one
  *       PREFIX context that a caller puts in front of the message so far
  *       HINT   a line printed behind the message
- * text: %s bytes, %u unsigned, %d signed, %x hexadecimal (with optional 0 and width: %08x; %#x
- *       puts 0x in front), %e
- *       the text of an errno value, %% itself; arguments are taken in order. %r stands for the
- *       host's own account of the last failed OPEN. Rows of a format stay together; new rows go
- *       to the end of their group: nothing depends on the numbers, which are not stable.
- *
+ * text: %s bytes, %u unsigned, %d signed, %x hexadecimal (with optional 0 and width: %08x; %#x puts
+ *       0x in front), %e the text of an errno value, %% itself; arguments are taken in order. %r
+ *       stands for the host's own account of the last failed OPEN. Rows of a format stay together;
+ *       new rows go to the end of their group: nothing depends on the numbers.
  * No include guard: included with different definitions of FMT_ERROR.
  */
 /* common */
