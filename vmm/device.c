@@ -133,6 +133,14 @@ static int open_again(const struct vmm_device *device, int flags)
     return open_high(AT_FDCWD, link, flags);
 }
 
+int device_open_own(struct vmm *vmm, uint32_t number)
+{
+    const struct vmm_device *device = device_at(vmm, number);
+    int flags = (device->writable ? O_RDWR : O_RDONLY) | (device->direct ? O_DIRECT : 0);
+
+    return open_again(device, flags);
+}
+
 /*
  * Make the file empty, if it is not. ext4 writes out what was emptied and filled again when it is
  * closed, and lets us wait: closing it once in between spares that, and is what the reference does.

@@ -164,6 +164,9 @@ void device_put(struct vmm *vmm, struct vmm_device *device);
 /* The guest will not use it any more. */
 void device_close(struct vmm *vmm, struct vmm_device *device);
 void device_free_all(struct vmm *vmm);
+/* Open the device's file once more, the same way: image locks are not held by what that returns, a
+ * descriptor or a negative errno. The caller uses the device, and closes the descriptor. */
+int device_open_own(struct vmm *vmm, uint32_t number);
 /* The size now: asks the file, unless it is a block device. Returns 0 or a negative errno. */
 int device_size(const struct vmm_device *device, uint64_t *bytes);
 /* What the guest may know of it, whose size is @size_bytes now. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <liburing.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "io.h"
 
@@ -90,24 +91,39 @@ static void uring_stop(struct io_queue *queue)
     free(u);
 }
 
-/* The table's slot that holds @op's file; -1 if it is taken. */
-static int slot_for(struct uring *u, const struct io_op *op)
+/*
+ * Put @op's file into a slot. The kernel takes a ring apart some time after the process has died:
+ * the ring gets an open file of its own, or image locks would live as long.
+ */
+static bool slot_fill(struct io_queue *queue, unsigned slot, const struct io_op *op)
 {
+    struct uring *u = queue->state;
+    int own = device_open_own(queue->vmm, op->device);
+    int fd = own < 0 ? op->fd : own;
+
+    bool filled = io_uring_register_files_update(&u->ring, slot, &fd, 1) == 1;
+    if (own >= 0)
+        close(own);
+    if (filled)
+        u->slot[slot].device = op->device;
+    return filled;
+}
+
+/* The table's slot that holds @op's file; -1 if it is taken. */
+static int slot_for(struct io_queue *queue, const struct io_op *op)
+{
+    struct uring *u = queue->state;
     unsigned i = op->device % SLOTS;
 
-    if (u->slot[i].device != op->device) {
-        int fd = op->fd;
-        if (u->slot[i].in_flight > 0 || io_uring_register_files_update(&u->ring, i, &fd, 1) != 1)
-            return -1;
-        u->slot[i].device = op->device;
-    }
-    return (int)i;
+    if (u->slot[i].device == op->device)
+        return (int)i;
+    return u->slot[i].in_flight == 0 && slot_fill(queue, i, op) ? (int)i : -1;
 }
 
 static bool uring_submit(struct io_queue *queue, struct io_op *op)
 {
     struct uring *u = queue->state;
-    int slot = slot_for(u, op);
+    int slot = slot_for(queue, op);
     struct io_uring_sqe *sqe = slot < 0 ? NULL : io_uring_get_sqe(&u->ring);
 
     if (!sqe)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -119,6 +120,45 @@ static void test_byte(void **state)
     assert_true(result.lock_shared);
     close(fd);
     rig_stop(&rig);
+}
+
+/* A process that has reads in flight in the kernel, and is killed. */
+static void work_and_die(void)
+{
+    enum { REQUESTS = 8, PIECE = 4096 };
+    struct vmm_open_result result;
+    struct rig rig;
+
+    rig_start(&rig, VMM_IO_URING);
+    int device = open_locked(rig.vmm, READ | WRITE, 0, &result);
+    for (unsigned i = 0; device >= 0 && i < REQUESTS; i++) {
+        const struct abi_request read = {.kind = ABI_REQ_READ,
+                                         .device = (uint32_t)device,
+                                         .offset = (uint64_t)i * PIECE,
+                                         .length = PIECE,
+                                         .addr = rig_addr(&rig, (uint64_t)i * PIECE)};
+        rig_push(&rig, &read);
+    }
+    ring_serve(&rig.vmm->vcpu[0], 1);
+    raise(SIGKILL);
+}
+
+/* Nothing is locked any more once it is dead. */
+static void test_killed(void **state)
+{
+    (void)state;
+    rig_file("locked", 1 << 20, 1);
+    for (unsigned i = 0; i < 20; i++) {
+        struct vmm_open_result result;
+        struct rig rig;
+        pid_t child = fork();
+        if (child == 0)
+            work_and_die();
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        rig_start(&rig, VMM_IO_AUTO);
+        assert_true(open_locked(rig.vmm, READ | WRITE, 0, &result) >= 0);
+        rig_stop(&rig);
+    }
 }
 
 /* A target that is in use must not be emptied. */
@@ -284,10 +324,10 @@ static void test_gate_link(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conflicts),     cmocka_unit_test(test_byte),
-        cmocka_unit_test(test_create_locked), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_many),          cmocka_unit_test(test_gate),
-        cmocka_unit_test(test_gate_link),
+        cmocka_unit_test(test_conflicts), cmocka_unit_test(test_byte),
+        cmocka_unit_test(test_killed),    cmocka_unit_test(test_create_locked),
+        cmocka_unit_test(test_types),     cmocka_unit_test(test_many),
+        cmocka_unit_test(test_gate),      cmocka_unit_test(test_gate_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
