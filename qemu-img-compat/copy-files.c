@@ -14,7 +14,11 @@
 #include "node-open.h"
 #include "tree-value.h"
 
-enum { VCPUS_MAX = 4, VCPU_MEMORY_BYTES = 512 << 20 };
+enum {
+    VCPUS_MAX = 4,            /* each takes up to 15 MiB of memory */
+    IMAGES_BYTES = 512 << 20, /* guest memory for images, and the first vCPU */
+    HELPER_BYTES = 64 << 20,  /* for each other one */
+};
 
 /* Less than this is not worth the start of another vCPU. */
 static const uint64_t small_bytes = 16 << 20;
@@ -34,7 +38,7 @@ unsigned copy_vcpus_choose(const char *const *files, unsigned count)
 
 uint64_t copy_memory_bytes(unsigned vcpus)
 {
-    return MIN((uint64_t)vcpus * VCPU_MEMORY_BYTES, ABI_MEMORY_MAX_BYTES);
+    return IMAGES_BYTES + (uint64_t)(vcpus - 1) * HELPER_BYTES;
 }
 
 /* What a report says, as the message of one failure. */

@@ -44,7 +44,8 @@ static int place_image(const struct layout_wish *wish, struct layout *layout, ui
     return 0;
 }
 
-/* Share what is left, from the next huge page on, evenly between the vCPUs. */
+/* What is left, from the next huge page on, is the first vCPU's, who has all images; the others
+ * get what buffers and a codec take, or as much as it has. */
 static int place_arenas(const struct layout_wish *wish, struct layout *layout, uint64_t at)
 {
     uint64_t start = align_up(at + ABI_PAGE_BYTES, ABI_HUGE_PAGE_BYTES);
@@ -54,8 +55,13 @@ static int place_arenas(const struct layout_wish *wish, struct layout *layout, u
     uint64_t share = (end - start) / wish->vcpus / ABI_PAGE_BYTES * ABI_PAGE_BYTES;
     if (share == 0)
         return -ENOMEM;
-    for (unsigned i = 0; i < wish->vcpus; i++) {
-        layout->vcpu[i].arena_offset = start + i * share;
+    if (share > LAYOUT_HELPER_BYTES)
+        share = LAYOUT_HELPER_BYTES;
+    uint64_t others = share * (wish->vcpus - 1);
+    layout->vcpu[0].arena_offset = start;
+    layout->vcpu[0].arena_bytes = end - start - others;
+    for (unsigned i = 1; i < wish->vcpus; i++) {
+        layout->vcpu[i].arena_offset = end - others + (i - 1) * share;
         layout->vcpu[i].arena_bytes = share;
     }
     layout->section[layout->sections++] =

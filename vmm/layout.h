@@ -18,7 +18,10 @@
 #define LAYOUT_WRITE 2u
 #define LAYOUT_EXEC 4u
 
-enum { LAYOUT_SECTIONS_MAX = 16 + 3 * ABI_VCPUS_MAX };
+enum {
+    LAYOUT_SECTIONS_MAX = 16 + 3 * ABI_VCPUS_MAX,
+    LAYOUT_HELPER_BYTES = 64 << 20, /* the most for the arena of a vCPU but the first */
+};
 
 struct layout_section {
     uint64_t offset; /* page aligned */
