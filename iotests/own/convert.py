@@ -281,8 +281,9 @@ def signals(tools):
     expect(process.returncode == 0, f"SIGUSR1: {process.returncode}")
     expect(re.fullmatch(r"(    \(\d+\.\d\d/100%\)\n){1,3}", shown), f"SIGUSR1: {shown!r}")
     for number in (signal.SIGINT, signal.SIGTERM):
-        with subprocess.Popen(command, env=tools.environment, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE) as process:
+        # A shell's background jobs ignore SIGINT, and so would theirs.
+        with subprocess.Popen(command, env=tools.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
             time.sleep(0.5)
             process.send_signal(number)
             out = process.communicate()
