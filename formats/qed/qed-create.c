@@ -37,9 +37,10 @@ static int image_write(struct fmt_env *env, const struct fmt_create *create,
     uint8_t bytes[QED_HEADER_BYTES];
     struct fmt_device facts;
 
-    /* The file's length tells what is allocated: a new image begins with an empty file. */
+    /* The file's length tells what is allocated: a new image begins with an empty file. Devices of
+     * no length, as /dev/null, pass for one. */
     int r = io_facts(env, create->device, &facts);
-    if (r == 0 && facts.block_device)
+    if (r == 0 && facts.block_device && facts.size_bytes > 0)
         return fmt_fail(env, FMT_ENOTSUP, FMT_ERR_RESIZE_DEVICE);
     if (r == 0)
         r = io_truncate(env, create->device, 0, FMT_PREALLOC_OFF);
