@@ -283,7 +283,7 @@ static int data_place(struct worker *w, struct chunk *chunk, const struct copy_p
     uint64_t end = w->copy->how.data_end;
 
     bytes = offset < end ? min_u64(bytes, end - offset) : 0;
-    if (!target->driver->allocate)
+    if (!target->driver->allocate || w->copy->how.data_first)
         return fmt_image_write(target, offset, data, bytes);
     for (uint64_t n; bytes > 0; offset += n, data += n, bytes -= n) {
         struct fmt_extent extent;

@@ -56,6 +56,7 @@ struct copy_how {
     bool top_only;          /* the target has the sources' backing files, too */
     bool is_dd;             /* all is data, and messages have no offsets */
     bool in_order;          /* places depend on the order of writing */
+    bool data_first;        /* an image in use: no table may lead to data that is not there yet */
     bool salvage;
     bool paced; /* the host limits how fast is written */
     bool quiet;
