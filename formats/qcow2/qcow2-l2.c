@@ -131,10 +131,11 @@ int qcow2_l2_set(struct fmt_image *image, uint64_t l2_off, uint64_t index, uint6
     return fmt_cache_write(&state->tables, at, bytes, state->l2_entry_bytes);
 }
 
-/* Tell the host of the clusters [from, end) that nobody uses any more: a hint, which may fail. */
+/* Tell the host of the clusters [from, end) that nobody uses any more: a hint, which may fail.
+ * Encrypted, what was discarded reads as noise: entries in the file must not lead to it. */
 static int unused_discard(struct fmt_image *image, uint64_t from, uint64_t end)
 {
-    const struct qcow2_state *state = image->state;
+    struct qcow2_state *state = image->state;
     const struct qcow2_file file = qcow2_file_of(image);
     unsigned bits = state->header.cluster_bits;
 
@@ -146,6 +147,8 @@ static int unused_discard(struct fmt_image *image, uint64_t from, uint64_t end)
             if (count)
                 break;
         }
+        if (r == 0 && at > from && state->header.crypt_method)
+            r = fmt_cache_flush(&state->tables);
         if (r < 0)
             return r;
         if (at > from)
