@@ -3,6 +3,10 @@
 #include "common/text.h"
 #include "vmdk.h"
 
+/* Each ID has as many digits: a new one takes the place of the last one, and no text behind it
+ * moves, of which some would be left behind the end of a shorter one. */
+#define CID_EIGHT_DIGITS 0x10000000u
+
 enum { DESCRIPTOR_FILE_MAX_BYTES = 16 << 20, NUMBER_BYTES_MAX = 16 };
 
 /* Where the descriptor is, and its room. */
@@ -65,11 +69,20 @@ static int veil_draw(struct fmt_image *image, struct vmdk_state *state, struct f
                                  sizeof(version));
 }
 
+int vmdk_cid_make(struct fmt_env *env, uint32_t *cid)
+{
+    uint8_t bytes[4] = {0};
+
+    int r = env->io->random(env->io_ctx, bytes, sizeof(bytes));
+    *cid = le32_load(bytes) | CID_EIGHT_DIGITS;
+    return r;
+}
+
 static int cid_write(struct fmt_image *image, struct vmdk_state *state)
 {
     struct fmt_env *env = image->env;
     uint64_t offset, room;
-    uint8_t cid[4];
+    uint32_t cid;
 
     int r = descriptor_place(image, state, &offset, &room);
     if (r < 0)
@@ -79,9 +92,9 @@ static int cid_write(struct fmt_image *image, struct vmdk_state *state)
         return -FMT_ENOMEM;
     r = io_read(env, image->device, offset, data, (size_t)room);
     if (r == 0)
-        r = env->io->random(env->io_ctx, cid, sizeof(cid));
+        r = vmdk_cid_make(env, &cid);
     if (r == 0)
-        r = cid_replace(env, data, (size_t)room, le32_load(cid));
+        r = cid_replace(env, data, (size_t)room, cid);
     if (r == 0)
         r = io_write(env, image->device, offset, data, (size_t)room);
     if (r == 0 && image->flags & FMT_OPEN_NEW)

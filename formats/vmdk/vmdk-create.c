@@ -319,15 +319,15 @@ static int descriptor_make(struct plan *plan, struct fmt_text *text)
     struct fmt_env *env = plan->env;
     uint64_t room = DESCRIPTOR_FIXED_BYTES + PARENT_LINE_BYTES_MAX + plan->lines.length +
                     plan->hardware.length + plan->tools.length;
-    uint8_t cid[4];
+    uint32_t cid;
 
-    int r = env->io->random(env->io_ctx, cid, sizeof(cid));
+    int r = vmdk_cid_make(env, &cid);
     if (r < 0)
         return fmt_fail(env, FMT_EIO, FMT_ERR_VMDK_WRITE_DESCRIPTOR, FMT_NUM(-r));
     if (!fmt_text_begin(text, env->arena, room))
         return fmt_fail(env, FMT_ENOMEM, FMT_ERR_NOMEM);
     fmt_text_put(text, "# Disk DescriptorFile\nversion=1\nCID=");
-    fmt_text_hex(text, le32_load(cid));
+    fmt_text_hex(text, cid);
     fmt_text_put(text, "\nparentCID=");
     fmt_text_hex(text, plan->parent_cid);
     fmt_text_put(text, "\ncreateType=\"");

@@ -211,6 +211,8 @@ int vmdk_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 
 /* ---- vmdk-write.c, vmdk-write-coded.c, vmdk-cid.c ---- */
 
+/* A random content ID. Returns 0 or a negative errno. */
+int vmdk_cid_make(struct fmt_env *env, uint32_t *cid);
 /* Before the first change since the image was opened: a new content ID in the descriptor, so that
  * children know that their parent is another. */
 int vmdk_change_begin(struct fmt_image *image);
