@@ -149,17 +149,18 @@ static int blocks_check(struct fmt_image *image, struct vpc_state *state)
     if (!io_range_ok(h->bat_off, (uint64_t)h->bat_entries * 4))
         return fmt_fail(image->env, FMT_EIO, FMT_ERR_VPC_READ_TABLE);
     state->end_off = round_up_u64(h->bat_off + (uint64_t)h->bat_entries * 4, FMT_SECTOR_BYTES);
-    for (uint32_t i = 0; i < h->bat_entries; i++) {
-        int r = vpc_entry(state, i, &entry);
+    int r = io_sector_bytes(image->env, image->device, &file_bytes);
+    if (r < 0)
+        return fmt_fail(image->env, -r, FMT_ERR_VPC_LEARN_SIZE, FMT_NUM(-r));
+    /* A table that does not end in the file is not read: up to 2 GiB of it would not be there. */
+    for (uint32_t i = 0; i < h->bat_entries && state->end_off <= file_bytes; i++) {
+        r = vpc_entry(state, i, &entry);
         if (r < 0)
             return fmt_fail(image->env, -r, FMT_ERR_VPC_READ_TABLE);
         uint64_t next = (uint64_t)entry * FMT_SECTOR_BYTES + block_bytes;
         if (entry != VPC_UNALLOCATED && next > state->end_off)
             state->end_off = next;
     }
-    int r = io_sector_bytes(image->env, image->device, &file_bytes);
-    if (r < 0)
-        return fmt_fail(image->env, -r, FMT_ERR_VPC_LEARN_SIZE, FMT_NUM(-r));
     if (state->end_off > file_bytes)
         return fmt_fail(image->env, FMT_EINVAL, FMT_ERR_VPC_TRUNCATED);
     return 0;
