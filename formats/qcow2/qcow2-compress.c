@@ -97,6 +97,9 @@ int qcow2_write_coded(struct fmt_image *image, uint64_t offset, const void *code
     qcow2_bitmaps_dirty(image, offset, state->cluster_bytes);
     qcow2_decoded_forget(state);
     r = pending_add(image, coded_off, coded, bytes);
+    /* In an image that is in use, no entry may lead to bytes that are not there yet. */
+    if (r == 0 && !(image->flags & FMT_OPEN_NEW))
+        r = qcow2_pending_flush(image);
     if (r == 0)
         r = qcow2_l2_set(image, l2_off, index, QCOW2_COMPRESSED | sectors << shift | coded_off, 0);
     return r;
