@@ -85,6 +85,8 @@ static int table_put(struct stream *s, uint32_t index, uint32_t *sector)
     if (r < 0 || !from || is_zero(table, sizeof(table)))
         return r;
     r = marker_put(s, GRAIN_TABLE, sizeof(table));
+    if (r == 0 && s->at / FMT_SECTOR_BYTES > UINT32_MAX) /* the directory cannot name it */
+        r = -FMT_EINVAL;
     if (r < 0)
         return r;
     *sector = (uint32_t)(s->at / FMT_SECTOR_BYTES);
