@@ -62,7 +62,7 @@ class Judge:
 
     def judge(self, folder):
         read = os.path.join(folder, "read")
-        done = subprocess.run(self.qemu_img + ["convert", "-U", "-O", "raw"] + self.target.node() + ["../read"],
+        done = subprocess.run(self.qemu_img + ["convert", "-O", "raw"] + self.target.node() + ["../read"],
                               cwd=os.path.join(folder, targets.FOLDER), stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, check=False)
         if done.returncode != 0:
