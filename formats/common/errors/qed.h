@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* clang-format off */
+/* QED; see ../error-list.h. */
+FMT_ERROR(QED_READ_HEADER, ERROR, "Failed to read QED header")
+FMT_ERROR(QED_MAGIC, ERROR, "Image not in QED format")
+FMT_ERROR(QED_FEATURES, ERROR, "Unsupported QED features: %x")
+FMT_ERROR(QED_CLUSTER_SIZE, ERROR, "QED cluster size is invalid")
+FMT_ERROR(QED_FILE_SIZE, ERROR, "Failed to get file length")
+FMT_ERROR(QED_TABLE_SIZE, ERROR, "QED table size is invalid")
+FMT_ERROR(QED_IMAGE_SIZE, ERROR, "QED image size is invalid")
+FMT_ERROR(QED_TABLE_OFFSET, ERROR, "QED table offset is invalid")
+FMT_ERROR(QED_HEADER_SIZE, ERROR, "QED header size is too large")
+FMT_ERROR(QED_BACKING_OFFSET, ERROR, "QED backing filename offset is invalid")
+FMT_ERROR(QED_READ_BACKING, ERROR, "Failed to read backing filename")
+FMT_ERROR(QED_UPDATE_HEADER, ERROR, "Failed to update header")
+FMT_ERROR(QED_READ_L1, ERROR, "Failed to read L1 table")
+FMT_ERROR(QED_CORRUPTED, ERROR, "Image corrupted")
+FMT_ERROR(QED_CREATE_CLUSTER, ERROR, "QED cluster size must be within range [%u, %u] and power of 2")
+FMT_ERROR(QED_CREATE_TABLE, ERROR, "QED table size must be within range [%u, %u] and power of 2")
+FMT_ERROR(QED_CREATE_SIZE, ERROR, "QED image size must be a non-zero multiple of cluster size and less than %u bytes")

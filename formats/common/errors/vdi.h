@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* clang-format off */
+/* VDI; see ../error-list.h. */
+FMT_ERROR(VDI_TOO_LARGE, ERROR, "Unsupported VDI image size (size is 0x%x, max supported is 0x%x)")
+FMT_ERROR(VDI_SIGNATURE, ERROR, "Image not in VDI format (bad signature %08x)")
+FMT_ERROR(VDI_VERSION, ERROR, "unsupported VDI image (version %u.%u)")
+FMT_ERROR(VDI_MAP_UNALIGNED, ERROR, "unsupported VDI image (unaligned block map offset 0x%x)")
+FMT_ERROR(VDI_DATA_UNALIGNED, ERROR, "unsupported VDI image (unaligned data offset 0x%x)")
+FMT_ERROR(VDI_SECTOR_SIZE, ERROR, "unsupported VDI image (sector size %u is not %u)")
+FMT_ERROR(VDI_BLOCK_SIZE, ERROR, "unsupported VDI image (block size %u is not %u)")
+FMT_ERROR(VDI_MAP_TOO_SMALL, ERROR, "unsupported VDI image (disk size %u, image bitmap has room for %u)")
+FMT_ERROR(VDI_LINK, ERROR, "unsupported VDI image (non-NULL link UUID)")
+FMT_ERROR(VDI_PARENT, ERROR, "unsupported VDI image (non-NULL parent UUID)")
+FMT_ERROR(VDI_TOO_MANY_BLOCKS, ERROR, "unsupported VDI image (too many blocks %u, max is %u)")
+FMT_ERROR(VDI_TYPE, ERROR, "unsupported VDI image (image type %u)")
+FMT_ERROR(VDI_BLOCK_SHARED, ERROR, "ERROR: block index %u also used by %u")
+FMT_ERROR(VDI_ENTRY_TOO_LARGE, ERROR, "ERROR: block index %u too large, is %u")
+FMT_ERROR(VDI_ALLOCATED, ERROR, "ERROR: allocated blocks mismatch, is %u, should be %u")
+FMT_ERROR(VDI_WRITE_HEADER, ERROR, "Error writing header")
+FMT_ERROR(VDI_WRITE_MAP, ERROR, "Error writing bmap")
+FMT_ERROR(VDI_STATIC, PREFIX, "Failed to statically allocate file")
