@@ -176,22 +176,21 @@ static int cloop_map(struct fmt_image *image, uint64_t offset, uint64_t length,
     return 0;
 }
 
-static int cloop_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+static int block_read(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
 {
     struct cloop_state *state = image->state;
-    uint8_t *to = buffer;
+    size_t in_block = (size_t)(offset % state->block_bytes);
 
-    while (length > 0) {
-        size_t in_block = (size_t)(offset % state->block_bytes);
-        size_t n = (size_t)min_u64(length, state->block_bytes - in_block);
-        if (block_load(image, state, offset / state->block_bytes) < 0)
-            return -FMT_EIO;
-        memcpy(to, state->block + in_block, n);
-        to += n;
-        offset += n;
-        length -= n;
-    }
+    if (block_load(image, state, offset / state->block_bytes) < 0)
+        return -FMT_EIO;
+    *length = (size_t)min_u64(*length, state->block_bytes - in_block);
+    memcpy(to, state->block + in_block, *length);
     return 0;
+}
+
+static int cloop_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+{
+    return fmt_pieces_read(image, offset, buffer, length, block_read);
 }
 
 const struct fmt_driver fmt_cloop_driver = {

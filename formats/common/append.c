@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* New clusters at the file's end; see append.h. */
 #include "append.h"
+#include "mapread.h"
 
 enum { COPY_BYTES = 64 << 10 };
 
@@ -85,38 +86,34 @@ int fmt_allocated_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_
     return 0;
 }
 
+/* The first layer below @image that has what is at @offset, without recursion: chains may be longer
+ * than the stack is deep. */
+static int backing_piece(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
+{
+    struct fmt_extent extent = {.kind = FMT_EXTENT_UNALLOCATED};
+
+    while (extent.kind == FMT_EXTENT_UNALLOCATED && image->backing) {
+        int r = image->driver->backing_check ? image->driver->backing_check(image) : 0;
+        if (r < 0)
+            return r;
+        image = image->backing;
+        if (offset >= image->facts.virtual_bytes)
+            break;
+        *length = (size_t)min_u64(*length, image->facts.virtual_bytes - offset);
+        r = image->driver->map(image, offset, *length, &extent);
+        if (r < 0)
+            return r;
+        *length = (size_t)extent.length;
+    }
+    if (extent.kind != FMT_EXTENT_UNALLOCATED && extent.kind != FMT_EXTENT_ZERO)
+        return image->driver->read(image, offset, to, *length);
+    memset(to, 0, *length);
+    return 0;
+}
+
 int fmt_backing_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
 {
-    struct fmt_image *backing = image->backing;
-    uint64_t size = backing ? backing->facts.virtual_bytes : 0;
-    uint8_t *to = buffer;
-
-    if (backing && image->driver->backing_check) {
-        int r = image->driver->backing_check(image);
-        if (r < 0)
-            return r;
-    }
-
-    while (length > 0 && offset < size) {
-        struct fmt_extent extent = {0};
-        int r = backing->driver->map(backing, offset, min_u64(length, size - offset), &extent);
-        if (r < 0)
-            return r;
-        size_t n = (size_t)extent.length;
-        if (extent.kind == FMT_EXTENT_UNALLOCATED)
-            r = fmt_backing_read(backing, offset, to, n);
-        else if (extent.kind == FMT_EXTENT_ZERO)
-            memset(to, 0, n);
-        else
-            r = backing->driver->read(backing, offset, to, n);
-        if (r < 0)
-            return r;
-        to += n;
-        offset += n;
-        length -= n;
-    }
-    memset(to, 0, length);
-    return 0;
+    return fmt_pieces_read(image, offset, buffer, length, backing_piece);
 }
 
 int fmt_backing_copy(struct fmt_image *image, struct fmt_append *append, uint64_t from, uint64_t to,

@@ -2,27 +2,37 @@
 /* Reading by map; see mapread.h. */
 #include "mapread.h"
 
-int fmt_mapped_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+int fmt_pieces_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length,
+                    fmt_piece_fn piece_read)
 {
     uint8_t *to = buffer;
 
-    while (length > 0) {
-        struct fmt_extent extent = {0};
-        int r = image->driver->map(image, offset, length, &extent);
+    for (size_t n; length > 0; to += n, offset += n, length -= n) {
+        n = length;
+        int r = piece_read(image, offset, to, &n);
         if (r < 0)
             return r;
-        size_t n = (size_t)extent.length;
-        if (extent.kind == FMT_EXTENT_DATA)
-            r = io_read(image->env, extent.device, extent.device_off, to, n);
-        else
-            memset(to, 0, n);
-        if (r < 0)
-            return r;
-        to += n;
-        offset += n;
-        length -= n;
     }
     return 0;
+}
+
+static int mapped_piece(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
+{
+    struct fmt_extent extent = {0};
+
+    int r = image->driver->map(image, offset, *length, &extent);
+    if (r < 0)
+        return r;
+    *length = (size_t)extent.length;
+    if (extent.kind == FMT_EXTENT_DATA)
+        return io_read(image->env, extent.device, extent.device_off, to, *length);
+    memset(to, 0, *length);
+    return 0;
+}
+
+int fmt_mapped_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+{
+    return fmt_pieces_read(image, offset, buffer, length, mapped_piece);
 }
 
 /* Pieces joined into one extent, at most: no disk's size makes one call endless. */

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading an image whose map tells where all its bytes lie. */
+/* Reading piece by piece, and an image whose map tells where all its bytes lie. */
 #ifndef FORMATS_COMMON_MAPREAD_H
 #define FORMATS_COMMON_MAPREAD_H
 
 #include "format.h"
 #include "holes.h"
+
+/* Reads what is at @offset, *length bytes at most, and sets *length to how many it was: up to the
+ * end of a cluster, or what else can be read at once. Returns 0 or a negative errno. */
+typedef int (*fmt_piece_fn)(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length);
+
+/* A driver's read(), of such pieces. */
+int fmt_pieces_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length,
+                    fmt_piece_fn piece_read);
 
 /* A driver's read(): bytes of DATA extents from their device, zeroes for everything else. */
 int fmt_mapped_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);

@@ -66,28 +66,29 @@ static void iv_make(const struct crypto_volume *volume, uint64_t sector, uint8_t
         crypto_cipher_encrypt(&volume->essiv, NULL, iv, volume->essiv.alg->block_size);
 }
 
-void crypto_volume_encrypt(const struct crypto_volume *volume, uint64_t sector, void *data,
-                           size_t length)
+/* Sector by sector, each with its own initialization vector. */
+static void sectors_crypt(const struct crypto_volume *volume, uint64_t sector, void *data,
+                          size_t length,
+                          void (*crypt)(const struct crypto_cipher *, uint8_t *, uint8_t *, size_t))
 {
     uint8_t iv[CRYPTO_BLOCK_MAX_BYTES], *at = data;
 
     for (size_t n; length > 0; length -= n, at += n, sector++) {
         n = (size_t)min_u64(length, CRYPTO_SECTOR_BYTES);
         iv_make(volume, sector, iv);
-        crypto_cipher_encrypt(&volume->cipher, iv, at, n);
+        crypt(&volume->cipher, iv, at, n);
     }
     crypto_wipe(iv, sizeof(iv));
+}
+
+void crypto_volume_encrypt(const struct crypto_volume *volume, uint64_t sector, void *data,
+                           size_t length)
+{
+    sectors_crypt(volume, sector, data, length, crypto_cipher_encrypt);
 }
 
 void crypto_volume_decrypt(const struct crypto_volume *volume, uint64_t sector, void *data,
                            size_t length)
 {
-    uint8_t iv[CRYPTO_BLOCK_MAX_BYTES], *at = data;
-
-    for (size_t n; length > 0; length -= n, at += n, sector++) {
-        n = (size_t)min_u64(length, CRYPTO_SECTOR_BYTES);
-        iv_make(volume, sector, iv);
-        crypto_cipher_decrypt(&volume->cipher, iv, at, n);
-    }
-    crypto_wipe(iv, sizeof(iv));
+    sectors_crypt(volume, sector, data, length, crypto_cipher_decrypt);
 }

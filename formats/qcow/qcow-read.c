@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow: reading, also of compressed clusters. */
 #include "codec/rawdeflate.h"
+#include "common/mapread.h"
 #include "qcow.h"
 
 /* The two cluster buffers, made when first needed. */
@@ -42,48 +43,37 @@ static int cluster_decode(struct fmt_image *image, uint64_t entry)
     return r;
 }
 
-/* Read @length bytes from within one cluster. */
-static int cluster_read(struct fmt_image *image, uint64_t offset, uint8_t *buffer, size_t length)
+/* Read bytes of one cluster. */
+static int cluster_read(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
 {
     struct qcow_state *state = image->state;
     uint64_t in_cluster = offset % state->cluster_bytes, entry;
 
+    *length = (size_t)min_u64(*length, state->cluster_bytes - in_cluster);
     int r = qcow_entry(state, offset, &entry);
     if (r < 0)
         return r;
     if (entry == 0) {
-        memset(buffer, 0, length);
+        memset(to, 0, *length);
         return 0;
     }
     if (entry & QCOW_COMPRESSED) {
         r = cluster_decode(image, entry);
         if (r == 0)
-            memcpy(buffer, state->cluster + in_cluster, length);
+            memcpy(to, state->cluster + in_cluster, *length);
         return r;
     }
     if (entry % FMT_SECTOR_BYTES != 0)
         return -FMT_EIO;
     if (!image->facts.encrypted)
-        return io_read(image->env, image->device, entry + in_cluster, buffer, length);
+        return io_read(image->env, image->device, entry + in_cluster, to, *length);
     if (!state->volume)
         return -FMT_ENOTSUP;
     struct crypto_run run = {image->device, entry + in_cluster, offset};
-    return crypto_disk_read(image->env, state->volume, &run, buffer, length);
+    return crypto_disk_read(image->env, state->volume, &run, to, *length);
 }
 
 int qcow_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
 {
-    const struct qcow_state *state = image->state;
-    uint8_t *to = buffer;
-
-    while (length > 0) {
-        size_t n = (size_t)min_u64(length, state->cluster_bytes - offset % state->cluster_bytes);
-        int r = cluster_read(image, offset, to, n);
-        if (r < 0)
-            return r;
-        to += n;
-        offset += n;
-        length -= n;
-    }
-    return 0;
+    return fmt_pieces_read(image, offset, buffer, length, cluster_read);
 }

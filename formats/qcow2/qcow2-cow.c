@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* qcow2: what surrounds a write within its clusters; see qcow2-write.h. */
 #include "common/append.h"
+#include "common/mapread.h"
 #include "qcow2-write.h"
+
+static int chain_piece(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
+{
+    struct fmt_extent extent = {0};
+
+    int r = qcow2_map(image, offset, *length, &extent);
+    if (r < 0)
+        return r;
+    *length = (size_t)extent.length;
+    if (extent.kind == FMT_EXTENT_UNALLOCATED)
+        return fmt_backing_read(image, offset, to, *length);
+    return qcow2_read(image, offset, to, *length);
+}
 
 int qcow2_chain_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
 {
-    uint8_t *to = buffer;
-
-    while (length > 0) {
-        struct fmt_extent extent = {0};
-        int r = qcow2_map(image, offset, length, &extent);
-        if (r < 0)
-            return r;
-        size_t n = (size_t)extent.length;
-        if (extent.kind == FMT_EXTENT_UNALLOCATED)
-            r = fmt_backing_read(image, offset, to, n);
-        else
-            r = qcow2_read(image, offset, to, n);
-        if (r < 0)
-            return r;
-        to += n;
-        offset += n;
-        length -= n;
-    }
-    return 0;
+    return fmt_pieces_read(image, offset, buffer, length, chain_piece);
 }
 
 /* Whether the device has a hole at @offset; sets *length to how many bytes that holds for. */

@@ -3,6 +3,7 @@
 #include "codec/deflate.h"
 #include "codec/rawdeflate.h"
 #include "codec/zstandard.h"
+#include "common/mapread.h"
 #include "crypto/disk.h"
 #include "qcow2-write.h"
 
@@ -108,24 +109,20 @@ static int entry_read(struct fmt_image *image, const struct qcow2_entry *entry, 
     }
 }
 
+static int piece_read(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
+{
+    struct qcow2_entry entry;
+
+    int r = qcow2_entry_find(image, offset, &entry);
+    if (r < 0)
+        return r;
+    *length = (size_t)min_u64(*length, entry.length);
+    return entry_read(image, &entry, offset, to, *length);
+}
+
 int qcow2_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
 {
-    uint8_t *to = buffer;
-
-    while (length > 0) {
-        struct qcow2_entry entry;
-        int r = qcow2_entry_find(image, offset, &entry);
-        if (r < 0)
-            return r;
-        size_t n = (size_t)min_u64(length, entry.length);
-        r = entry_read(image, &entry, offset, to, n);
-        if (r < 0)
-            return r;
-        to += n;
-        offset += n;
-        length -= n;
-    }
-    return 0;
+    return fmt_pieces_read(image, offset, buffer, length, piece_read);
 }
 
 /* A compressed cluster, all of it: into @out, or by way of the scratch where less is wanted. */

@@ -36,41 +36,26 @@ static int blkverify_open(struct fmt_image *image)
     return image->state ? 0 : -FMT_ENOMEM;
 }
 
-static int blkverify_piece(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t length)
+static int blkverify_piece(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
 {
     uint8_t *raw = image->state;
 
-    int r = io_read(image->env, image->child[CHILD_TEST].device, offset, to, length);
+    *length = (size_t)min_u64(*length, PIECE_BYTES);
+    int r = io_read(image->env, image->child[CHILD_TEST].device, offset, to, *length);
     if (r == 0)
-        r = io_read(image->env, image->child[CHILD_RAW].device, offset, raw, length);
-    if (r < 0 || memcmp(raw, to, length) == 0)
+        r = io_read(image->env, image->child[CHILD_RAW].device, offset, raw, *length);
+    if (r < 0 || memcmp(raw, to, *length) == 0)
         return r;
     size_t at = 0;
     while (raw[at] == to[at])
         at++;
     return fmt_fail(image->env, FMT_EIO, FMT_ERR_BLKVERIFY_MISMATCH, FMT_NUM(offset),
-                    FMT_NUM(length), FMT_NUM(offset + at));
-}
-
-/* Reads piece by piece with a function that fits the buffer. */
-static int pieces_read(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t length,
-                       int (*piece_read)(struct fmt_image *, uint64_t, uint8_t *, size_t))
-{
-    while (length > 0) {
-        size_t n = length < PIECE_BYTES ? length : PIECE_BYTES;
-        int r = piece_read(image, offset, to, n);
-        if (r < 0)
-            return r;
-        to += n;
-        offset += n;
-        length -= n;
-    }
-    return 0;
+                    FMT_NUM(*length), FMT_NUM(offset + at));
 }
 
 static int blkverify_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
 {
-    return pieces_read(image, offset, buffer, length, blkverify_piece);
+    return fmt_pieces_read(image, offset, buffer, length, blkverify_piece);
 }
 
 /* Only read() knows whether the children agree; what they hold, the raw one says. */
@@ -130,35 +115,37 @@ static int quorum_open(struct fmt_image *image)
 }
 
 /* The first child that can be read. */
-static int quorum_first(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t length)
+static int quorum_first(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
 {
     int r = -FMT_EIO;
 
+    *length = (size_t)min_u64(*length, PIECE_BYTES);
     for (uint32_t i = image->child_count; r < 0 && i-- > 0;)
-        r = io_read(image->env, image->child[i].device, offset, to, length);
+        r = io_read(image->env, image->child[i].device, offset, to, *length);
     return r;
 }
 
 /* What most children say, if they are enough. */
-static int quorum_vote(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t length)
+static int quorum_vote(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
 {
     const struct quorum_state *state = image->state;
     bool failed[QUORUM_CHILDREN_MAX] = {false};
     uint8_t *buffer = state->pieces;
     uint32_t most = 0;
 
+    *length = (size_t)min_u64(*length, PIECE_BYTES);
     for (uint32_t i = 0; i < image->child_count; i++) {
         uint8_t *own = buffer + (size_t)i * PIECE_BYTES;
-        failed[i] = io_read(image->env, image->child[i].device, offset, own, length) < 0;
+        failed[i] = io_read(image->env, image->child[i].device, offset, own, *length) < 0;
     }
     for (uint32_t i = image->child_count; i-- > 0;) {
         const uint8_t *own = buffer + (size_t)i * PIECE_BYTES;
         uint32_t votes = 0;
         for (uint32_t n = 0; !failed[i] && n < image->child_count; n++)
-            votes += !failed[n] && memcmp(own, buffer + (size_t)n * PIECE_BYTES, length) == 0;
+            votes += !failed[n] && memcmp(own, buffer + (size_t)n * PIECE_BYTES, *length) == 0;
         if (votes > most) {
             most = votes;
-            memcpy(to, own, length);
+            memcpy(to, own, *length);
         }
     }
     return most >= state->threshold && most > 0 ? 0 : -FMT_EIO;
@@ -167,7 +154,9 @@ static int quorum_vote(struct fmt_image *image, uint64_t offset, uint8_t *to, si
 static int quorum_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
 {
     const struct quorum_state *state = image->state;
-    return pieces_read(image, offset, buffer, length, state->first ? quorum_first : quorum_vote);
+
+    return fmt_pieces_read(image, offset, buffer, length,
+                           state->first ? quorum_first : quorum_vote);
 }
 
 /* Zeroes are what all children say is zeroes; else as much is data as any one says. */
