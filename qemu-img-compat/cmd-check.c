@@ -172,9 +172,7 @@ static bool check_run(CheckRun *run, const Value *node, GError **error)
     value_dict_put_string(job, "operation", "check");
     value_dict_put(job, "fix", value_new_uint(run->fix));
     value_dict_put(job, "image", g_steal_pointer(&description));
-    Value *secrets = objects_secrets(line->objects);
-    if (secrets)
-        value_dict_put(job, "secrets", secrets);
+    objects_job_put(line->objects, job);
     if (!session_run(session, job, &handlers, error))
         return false;
     return run->answered || failure_set(error, "The sandboxed image parser gave no answer");

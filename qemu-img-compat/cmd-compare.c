@@ -131,7 +131,6 @@ static bool compare_run(CompareRun *run, GError **error)
         return false;
     g_autoptr(Value) job = value_new_dict();
     Value *sources = value_new_list();
-    Value *secrets = objects_secrets(line->objects);
     for (unsigned i = 0; i < 2; i++)
         value_list_append(sources,
                           copy_source_describe(line, names[i], command_line_text(line, formats[i]),
@@ -140,8 +139,7 @@ static bool compare_run(CompareRun *run, GError **error)
     value_dict_put(job, "sources", sources);
     value_dict_put_bool(job, "strict", command_line_has(line, 's'));
     value_dict_put_bool(job, "progress", progress);
-    if (secrets)
-        value_dict_put(job, "secrets", secrets);
+    objects_job_put(line->objects, job);
     return session_run(session, job, &handlers, error) &&
            (run->answered || failure_set(error, "The sandboxed image parser gave no answer"));
 }

@@ -173,7 +173,6 @@ static Value *job_new(const ConvertRun *run, Value *sources)
 {
     const CommandLine *line = run->line;
     Value *job = value_new_dict();
-    Value *secrets = objects_secrets(line->objects);
 
     value_dict_put_string(job, "operation", "convert");
     value_dict_put(job, "now", value_new_uint(session_now()));
@@ -203,8 +202,7 @@ static Value *job_new(const ConvertRun *run, Value *sources)
                         command_line_has(line, COMMAND_OPTION_SKIP_BROKEN));
     if (command_line_has(line, COMMAND_OPTION_CHECKSUM))
         value_dict_put_string(job, "checksum", command_line_text(line, COMMAND_OPTION_CHECKSUM));
-    if (secrets)
-        value_dict_put(job, "secrets", secrets);
+    objects_job_put(line->objects, job);
     copy_snapshot_describe(line, job);
     return job;
 }

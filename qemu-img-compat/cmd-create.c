@@ -158,9 +158,7 @@ static Value *job_new(const CreateRun *run, Value *backing)
         value_dict_put(job, "backing", backing);
     if (backing && g_strcmp0(opts_get(opts, "subformat"), "differencing") == 0)
         parent_describe(run, job);
-    Value *secrets = objects_secrets(run->line->objects);
-    if (secrets)
-        value_dict_put(job, "secrets", secrets);
+    objects_job_put(run->line->objects, job);
     return job;
 }
 

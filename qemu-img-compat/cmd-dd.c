@@ -131,7 +131,6 @@ static Value *job_new(const DdRun *run, Value *source)
 {
     Value *job = value_new_dict();
     Value *sources = value_new_list();
-    Value *secrets = objects_secrets(run->line->objects);
 
     value_list_append(sources, source);
     value_dict_put_string(job, "operation", "convert");
@@ -156,8 +155,7 @@ static Value *job_new(const DdRun *run, Value *source)
         value_dict_put(job, "create", create_target_describe(&run->target.create));
     value_dict_put_bool(job, "progress-fine", progress_stream_is_open(&run->stream));
     value_dict_put_string(job, "target", run->target.create.filename);
-    if (secrets)
-        value_dict_put(job, "secrets", secrets);
+    objects_job_put(run->line->objects, job);
     return job;
 }
 

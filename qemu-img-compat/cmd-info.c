@@ -119,9 +119,7 @@ static bool info_run(InfoRun *run, const CommandLine *line, const Value *node, G
     value_dict_put_string(job, "operation", "info");
     value_dict_put_bool(job, "chain", command_line_has(line, 'b'));
     value_dict_put(job, "image", g_steal_pointer(&description));
-    Value *secrets = objects_secrets(line->objects);
-    if (secrets)
-        value_dict_put(job, "secrets", secrets);
+    objects_job_put(line->objects, job);
     if (!session_run(session, job, &handlers, error))
         return false;
     /* A guest that has been taken over may end without a word. */

@@ -127,9 +127,7 @@ static bool map_run(MapRun *run, const Value *node, GError **error)
     if (command_line_has(line, 'l'))
         value_dict_put(job, "length", value_new_uint((uint64_t)command_line_number(line, 'l', 0)));
     value_dict_put(job, "image", g_steal_pointer(&description));
-    Value *secrets = objects_secrets(line->objects);
-    if (secrets)
-        value_dict_put(job, "secrets", secrets);
+    objects_job_put(line->objects, job);
     return session_run(session, job, &handlers, error) && map_end(run, session, error);
 }
 

@@ -103,7 +103,6 @@ static Value *job_new(const MeasureRun *run)
 {
     const CommandLine *line = run->line;
     Value *job = value_new_dict();
-    Value *secrets = objects_secrets(line->objects);
     int64_t size = command_line_number(line, COMMAND_OPTION_SIZE, -1);
 
     value_dict_put_string(job, "operation", "measure");
@@ -113,8 +112,7 @@ static Value *job_new(const MeasureRun *run)
         value_dict_put(job, "virtual-bytes", value_new_uint(bytes));
         value_dict_put(job, "options", opts_to_dict(run->opts, true));
     }
-    if (secrets)
-        value_dict_put(job, "secrets", secrets);
+    objects_job_put(line->objects, job);
     copy_snapshot_describe(line, job);
     return job;
 }

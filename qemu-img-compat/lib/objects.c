@@ -93,14 +93,14 @@ char *objects_secret_get_text(const Objects *objects, const char *id, GError **e
     return g_strndup(length ? bytes : "", length);
 }
 
-Value *objects_secrets(const Objects *objects)
+void objects_job_put(const Objects *objects, Value *job)
 {
     GHashTableIter iter;
     void *id, *object;
     Value *secrets;
 
     if (objects_is_empty(objects)) {
-        return NULL;
+        return;
     }
     secrets = value_new_list();
     g_hash_table_iter_init(&iter, objects->by_id);
@@ -116,7 +116,7 @@ Value *objects_secrets(const Objects *objects)
         }
         value_list_append(secrets, entry);
     }
-    return secrets;
+    value_dict_put(job, "secrets", secrets);
 }
 
 /* A value of the wrong JSON type; in a key=value list only nested ones are wrong. */

@@ -43,9 +43,9 @@ bool objects_is_empty(const Objects *objects);
 const Value *objects_find(const Objects *objects, const char *id);
 
 /*
- * All objects for a job, a list of {"id", "text"}: a passphrase. Without "text" it is none:
- * "is-secret" tells a secret that is no UTF-8 text from other objects. NULL if there are none.
+ * All objects, if there are any, into a job's "secrets", a list of {"id", "text"}: a passphrase.
+ * Without "text" it is none: "is-secret" tells a secret that is no UTF-8 text from other objects.
  */
-Value *objects_secrets(const Objects *objects);
+void objects_job_put(const Objects *objects, Value *job);
 
 #endif

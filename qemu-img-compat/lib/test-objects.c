@@ -89,17 +89,20 @@ static void test_lookup(void **state)
 static void test_job(void **state)
 {
     g_autoptr(Objects) objects = objects_new(NULL);
+    g_autoptr(Value) job = value_new_dict();
     unsigned texts = 0, binaries = 0, others = 0;
 
     (void)state;
-    assert_null(objects_secrets(objects));
+    objects_job_put(objects, job);
+    assert_false(value_dict_has(job, "secrets"));
     assert_true(objects_is_empty(objects));
     assert_add(objects, "secret,id=s,data=abc", "");
     assert_add(objects, "secret,id=e,data=", "");
     assert_add(objects, "secret,id=u,data=/w==,format=base64", "");
     assert_add(objects, "throttle-group,id=t,x-iops-total=5", "");
     assert_false(objects_is_empty(objects));
-    g_autoptr(Value) secrets = objects_secrets(objects);
+    objects_job_put(objects, job);
+    const Value *secrets = value_dict_get(job, "secrets");
     assert_int_equal(value_list_length(secrets), 4);
     for (size_t i = 0; i < 4; i++) {
         const Value *entry = value_list_at(secrets, i);
