@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* COPY by shared blocks. What cannot be shared is moved in flight, see flights.h; either way the
- * host never looks at the bytes. */
+/* COPY by shared blocks, or by the file system. What cannot be shared is moved in flight, see
+ * flights.h; either way the host never looks at the bytes. */
 #include <errno.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "serve.h"
 
@@ -28,4 +29,26 @@ int serve_reflink(const struct serve_call *call)
         return 0;
     atomic_store(&call->device2->no_reflink, true);
     return -errno;
+}
+
+int serve_offload(struct serve_call *call)
+{
+    const struct abi_request *request = call->request;
+    off_t from = (off_t)request->offset, to = (off_t)request->offset2;
+    uint64_t rest = request->length;
+
+    if (call->device->stream || call->device2->stream)
+        return -ESPIPE;
+    do {
+        ssize_t n = copy_file_range(call->device->fd, &from, call->device2->fd, &to, rest, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0 && rest > 0)
+            return -ENOSPC; /* behind the source's end */
+        rest -= (uint64_t)n;
+        call->value += (uint64_t)n;
+    } while (rest > 0);
+    return 0;
 }

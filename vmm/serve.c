@@ -23,28 +23,33 @@ struct kind {
     bool drains;     /* comes after all that is in flight */
 };
 
+/* Laid out by hand: clang-format would align what does not belong together. */
+/* clang-format off */
 static const struct kind kinds[ABI_REQ_KINDS] = {
-    [ABI_REQ_READ] = {.serve = serve_read,     .device = true, .flies = true},
-    [ABI_REQ_WRITE] = {.serve = serve_write,          .device = true, .changes = true, .flies = true},
-    [ABI_REQ_COPY] = {.device = true,    .device2 = true, .changes2 = true, .flies = true},
-    [ABI_REQ_ZERO] = {.serve = serve_zero,        .device = true, .changes = true, .drains = true},
-    [ABI_REQ_DISCARD] = {.serve = serve_discard,                       .device = true, .changes = true, .drains = true},
-    [ABI_REQ_ALLOCATE] = {.serve = serve_allocate,     .device = true, .changes = true, .drains = true},
-    [ABI_REQ_TRUNCATE] = {.serve = serve_truncate,          .device = true, .changes = true, .drains = true},
-    [ABI_REQ_FLUSH] = {.serve = serve_flush,     .device = true, .drains = true},
-    [ABI_REQ_DEVICE] = {.serve = serve_device,        .device = true},
-    [ABI_REQ_EXTENTS] = {.serve = serve_extents,                       .device = true},
-    [ABI_REQ_SCAN] = {.serve = serve_scan,.device = true},
-    [ABI_REQ_COMPARE] = {.serve = serve_compare,         .device = true, .device2 = true},
-    [ABI_REQ_OPEN] = {.serve = serve_open},
-    [ABI_REQ_CLOSE] = {.serve = serve_close,        .device = true, .drains = true},
-    [ABI_REQ_RESULT] = {.serve = serve_result                      },
-    [ABI_REQ_ERROR] = {.serve = serve_error,.drains = true},
-    [ABI_REQ_PROGRESS] = {.serve = serve_progress        },
-    [ABI_REQ_RANDOM] = {.serve = serve_random   },
-    [ABI_REQ_PACE] = {.serve = serve_pace        },
-    [ABI_REQ_CLOCK] = {.serve = serve_clock  },
+    [ABI_REQ_READ] =      {.serve = serve_read, .device = true, .flies = true},
+    [ABI_REQ_WRITE] =     {.serve = serve_write, .device = true, .changes = true, .flies = true},
+    [ABI_REQ_COPY] =      {.device = true, .device2 = true, .changes2 = true, .flies = true},
+    [ABI_REQ_ZERO] =      {.serve = serve_zero, .device = true, .changes = true, .drains = true},
+    [ABI_REQ_DISCARD] =   {.serve = serve_discard, .device = true, .changes = true, .drains = true},
+    [ABI_REQ_ALLOCATE] =  {.serve = serve_allocate, .device = true, .changes = true,
+                           .drains = true},
+    [ABI_REQ_TRUNCATE] =  {.serve = serve_truncate, .device = true, .changes = true,
+                           .drains = true},
+    [ABI_REQ_FLUSH] =     {.serve = serve_flush, .device = true, .drains = true},
+    [ABI_REQ_DEVICE] =    {.serve = serve_device, .device = true},
+    [ABI_REQ_EXTENTS] =   {.serve = serve_extents, .device = true},
+    [ABI_REQ_SCAN] =      {.serve = serve_scan, .device = true},
+    [ABI_REQ_COMPARE] =   {.serve = serve_compare, .device = true, .device2 = true},
+    [ABI_REQ_OPEN] =      {.serve = serve_open},
+    [ABI_REQ_CLOSE] =     {.serve = serve_close, .device = true, .drains = true},
+    [ABI_REQ_RESULT] =    {.serve = serve_result},
+    [ABI_REQ_ERROR] =     {.serve = serve_error, .drains = true},
+    [ABI_REQ_PROGRESS] =  {.serve = serve_progress},
+    [ABI_REQ_RANDOM] =    {.serve = serve_random},
+    [ABI_REQ_PACE] =      {.serve = serve_pace},
+    [ABI_REQ_CLOCK] =     {.serve = serve_clock},
 };
+/* clang-format on */
 
 /* Take one device of a request; 0 or -EBADF. */
 static int device_take(struct vmm *vmm, bool needed, bool changes, uint32_t number,
@@ -110,6 +115,10 @@ static bool perform(struct serve_call *call, const struct serve_batch *batch, in
     bool stream = call->device && call->device->stream; /* done in its turn */
     bool bulk = kind->flies && !stream && is_bulk(call->request, batch);
 
+    if (call->request->kind == ABI_REQ_COPY && call->request->flags & ABI_COPY_OFFLOAD) {
+        *status = serve_offload(call);
+        return false;
+    }
     if (call->request->kind == ABI_REQ_COPY && serve_reflink(call) == 0) {
         call->value = call->request->length;
         return false;

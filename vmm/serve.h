@@ -47,6 +47,8 @@ serve_fn serve_pace;
 
 /* serve-copy.c: share the blocks, where the file system can. Returns 0 or a negative errno. */
 int serve_reflink(const struct serve_call *call);
+/* COPY with ABI_COPY_OFFLOAD. */
+serve_fn serve_offload;
 
 /* Write all bytes; 0 or a negative errno. */
 int device_write(struct vmm *vmm, struct vmm_device *device, const void *from, uint64_t bytes,

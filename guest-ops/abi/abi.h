@@ -76,6 +76,9 @@ enum abi_kind {
  * offset2 gets arg bytes, zeroes behind the end. */
 #define ABI_OPEN_FACTS 1u
 #define ABI_READ_EXACT 1u /* bytes past the end are an error (-EIO), not zeroes */
+/* COPY: by the file system (copy_file_range), which may share blocks, or not at all; value = bytes
+ * copied, fewer behind the end of the source (-ENOSPC). A length of 0 asks whether it could. */
+#define ABI_COPY_OFFLOAD 1u
 
 enum abi_prealloc {
     ABI_PREALLOC_OFF = 0,

@@ -224,6 +224,51 @@ static void test_copy(void **state)
     free(source);
 }
 
+/* By the file system: all, as much as there is, or none. */
+static void test_copy_offload(void **state)
+{
+    enum { SIZE = 100000 };
+    static const struct {
+        uint64_t from, length;
+        int status;
+        uint64_t value;
+    } cases[] = {
+        {0,           0,        0,       0       },
+        {0,           64 << 10, 0,       64 << 10},
+        {4097,        12345,    0,       12345   },
+        {SIZE - 1000, 4096,     -ENOSPC, 1000    },
+        {SIZE + 1000, 4096,     -ENOSPC, 0       },
+    };
+    size_t bytes;
+
+    (void)state;
+    rig_file("from", SIZE, 9);
+    unsigned char *source = rig_load("from", &bytes);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct rig rig;
+        rig_file("to", 100, 3);
+        rig_start(&rig, ways[0]);
+        struct abi_request copy = {.kind = ABI_REQ_COPY,
+                                   .flags = ABI_COPY_OFFLOAD,
+                                   .device = rig_open(&rig, "from", false),
+                                   .device2 = rig_open(&rig, "to", true),
+                                   .offset = cases[i].from,
+                                   .offset2 = 50,
+                                   .length = cases[i].length};
+        rig_push(&rig, &copy);
+        assert_true(ring_serve(&rig.vmm->vcpu[0], 1));
+        struct abi_completion c = rig_pop(&rig);
+        assert_int_equal(c.status, cases[i].status);
+        assert_int_equal(c.value, cases[i].value);
+        unsigned char *now = rig_load("to", &bytes);
+        assert_int_equal(bytes, cases[i].value > 50 ? 50 + cases[i].value : 100);
+        assert_memory_equal(now + 50, source + cases[i].from, cases[i].value);
+        free(now);
+        rig_stop(&rig);
+    }
+    free(source);
+}
+
 /* Several copies at once share the buffers; a failing one tells how far it got. */
 static void test_copies_at_once(void **state)
 {
@@ -365,10 +410,15 @@ static void test_close_in_flight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),   cmocka_unit_test(test_write),
-        cmocka_unit_test(test_bulk),   cmocka_unit_test(test_bulk_edges),
-        cmocka_unit_test(test_copy),   cmocka_unit_test(test_copies_at_once),
-        cmocka_unit_test(test_direct), cmocka_unit_test(test_close_in_flight),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_bulk),
+        cmocka_unit_test(test_bulk_edges),
+        cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_copy_offload),
+        cmocka_unit_test(test_copies_at_once),
+        cmocka_unit_test(test_direct),
+        cmocka_unit_test(test_close_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
