@@ -18,6 +18,9 @@ struct write {
     uint32_t bytes;
     uint8_t *data;
     bool posted;
+    bool offload; /* data is not read, but copied from there: */
+    uint32_t from_device;
+    uint64_t from_off;
     int status;
 };
 
@@ -59,6 +62,14 @@ struct worker {
 bool chunk_claim(struct worker *w, struct chunk *chunk);
 /* Wait for what is being read; the last chunk is written then, too. */
 void chunk_read_finish(struct worker *w, struct chunk *chunk);
+
+/* ---- copy-offload.c ---- */
+
+/* With the sources' lock: let the file system copy the piece of data, or the first part of it, if
+ * it can. Once it could not, nothing else is tried. */
+void piece_offload(struct worker *w, struct copy_piece *piece);
+/* What the file system was to copy, and did not: through memory. Returns 0 or a negative errno. */
+int write_by_hand(struct worker *w, const struct write *write);
 
 /* ---- copy-place.c ---- */
 

@@ -133,12 +133,16 @@ bool chunk_claim(struct worker *w, struct chunk *chunk)
             copy_fail(copy, COPY_STAGE_STATUS, copy->at, r);
             break;
         }
-        if (piece.status == COPY_DATA && piece_room(copy, &piece) > COPY_BUFFER_BYTES - chunk->used)
+        piece_offload(w, &piece);
+        bool is_data = piece.status == COPY_DATA || piece.status == COPY_OFFLOAD;
+        if (is_data && piece_room(copy, &piece) > COPY_BUFFER_BYTES - chunk->used)
             break;
         chunk->piece[chunk->pieces] = piece;
         chunk->data[chunk->pieces] = chunk->buffer + chunk->used;
-        if (piece.status == COPY_DATA) {
-            r = piece_read(w, chunk, &piece);
+        if (is_data) {
+            r = piece.status == COPY_OFFLOAD && !copy->how.data_first
+                    ? 0
+                    : piece_read(w, chunk, &piece);
             if (r < 0) {
                 read_fail(chunk, chunk->pieces, piece.offset, r);
                 copy->at = copy->how.total_bytes;

@@ -43,6 +43,7 @@ int copy_digest_begin(struct guest *g, struct copy *copy)
         return -FMT_ENOMEM;
     crypto_digest_begin(&digest->hash, hash);
     copy->digest = digest;
+    copy->how.offload = false; /* all bytes must be seen */
     return 0;
 }
 
@@ -80,6 +81,7 @@ static int piece_add(struct guest *g, struct copy *copy, const struct copy_piece
     int r = 0;
 
     switch (piece->status) {
+    case COPY_OFFLOAD: /* not where a digest is wanted */
     case COPY_DATA:
         crypto_digest_update(&copy->digest->hash, data, piece->bytes);
         break;

@@ -34,7 +34,10 @@ static int data_place(struct worker *w, struct chunk *chunk, const struct copy_p
                            .device = extent.device,
                            .device_off = extent.device_off,
                            .bytes = (uint32_t)n,
-                           .data = data};
+                           .data = data,
+                           .offload = piece->status == COPY_OFFLOAD,
+                           .from_device = piece->device,
+                           .from_off = piece->device_off + (offset - piece->offset)};
     }
     return 0;
 }
@@ -79,7 +82,7 @@ static int piece_place(struct worker *w, struct chunk *chunk, const struct copy_
             w->paced_bytes += n;
             return cluster_place(w, chunk, piece, data);
         }
-        if (piece->status == COPY_DATA && how->zeroes_are_data)
+        if (piece->status == COPY_OFFLOAD || (piece->status == COPY_DATA && how->zeroes_are_data))
             is_data = true;
         else if (piece->status == COPY_DATA)
             is_data = sparse_data_find(&how->sparse, data + done, piece->bytes - done,

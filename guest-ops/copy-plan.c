@@ -103,7 +103,10 @@ int copy_piece_find(struct copy *copy, struct copy_piece *piece)
     } else if (how->compressed) {
         bytes -= bytes % how->cluster_bytes;
     }
-    *piece = (struct copy_piece){copy->at, bytes, copy->status, copy->status == COPY_DATA};
+    *piece = (struct copy_piece){.offset = copy->at,
+                                 .bytes = bytes,
+                                 .status = copy->status,
+                                 .counts = copy->status == COPY_DATA};
     if (piece->status == COPY_ZERO && stored)
         piece->status = COPY_DATA; /* of zeroes, that are to be written */
     piece->counts |= is_all && piece->status == COPY_DATA;

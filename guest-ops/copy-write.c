@@ -17,13 +17,21 @@ void writes_post(struct worker *w)
         struct chunk *chunk = w->chunk[i];
         for (unsigned n = 0; n < chunk->writes; n++) {
             struct write *write = &chunk->write[n];
-            const struct abi_request request = {.kind = ABI_REQ_WRITE,
-                                                .device = write->device,
-                                                .offset = write->device_off,
-                                                .length = write->bytes,
-                                                .addr = (uint64_t)(uintptr_t)write->data};
+            struct abi_request request = {.kind = ABI_REQ_WRITE,
+                                          .device = write->device,
+                                          .offset = write->device_off,
+                                          .length = write->bytes,
+                                          .addr = (uint64_t)(uintptr_t)write->data};
             if (write->posted)
                 continue;
+            if (write->offload)
+                request = (struct abi_request){.kind = ABI_REQ_COPY,
+                                               .flags = ABI_COPY_OFFLOAD,
+                                               .device = write->from_device,
+                                               .offset = write->from_off,
+                                               .length = write->bytes,
+                                               .device2 = write->device,
+                                               .offset2 = write->device_off};
             write_encrypt(write);
             ring_post(w->g, &request, &write->status);
             write->posted = true;
@@ -38,7 +46,9 @@ void writes_check(struct worker *w)
     for (unsigned i = 0; i < 2; i++) {
         struct chunk *chunk = w->chunk[i];
         for (unsigned n = 0; n < chunk->writes; n++) {
-            const struct write *write = &chunk->write[n];
+            struct write *write = &chunk->write[n];
+            if (write->status < 0 && write->offload)
+                write->status = write_by_hand(w, write);
             if (write->status < 0 && (!first || write->piece_off < first->piece_off))
                 first = write;
         }

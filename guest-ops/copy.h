@@ -24,6 +24,7 @@ enum {
 
 enum copy_status {
     COPY_DATA,
+    COPY_OFFLOAD, /* data that the file system is to copy */
     COPY_ZERO,    /* reads as zeroes */
     COPY_BACKING, /* the target's backing file has it */
 };
@@ -55,6 +56,7 @@ struct copy_how {
     bool zero_init;         /* what is not written reads as zeroes */
     bool top_only;          /* the target has the sources' backing files, too */
     bool is_dd;             /* all is data, and messages have no offsets */
+    bool offload;           /* file systems are to copy what they can */
     bool in_order;          /* places depend on the order of writing */
     bool data_first;        /* an image in use: no table may lead to data that is not there yet */
     bool salvage;
@@ -69,6 +71,9 @@ struct copy_piece {
     uint64_t bytes;
     enum copy_status status;
     bool counts; /* as data, where progress is told */
+    /* COPY_OFFLOAD: where the data lies. */
+    uint32_t device;
+    uint64_t device_off;
 };
 
 /* What goes wrong first. */
@@ -83,13 +88,16 @@ struct copy {
     uint64_t at;         /* where the next piece begins */
     uint64_t status_end; /* up to here the status is known */
     enum copy_status status;
-    uint64_t sequence; /* of the next chunk */
+    uint64_t sequence;       /* of the next chunk */
+    uint32_t offload_device; /* one that the file system copies from to the target */
+    bool offload_asked;      /* ... it is known */
     uint64_t data_bytes, data_done, data_shown;
     /* Under the lock "target", or in turn. */
     uint32_t target_lock;
     uint64_t turn;
     const struct guest *holder; /* who had the target last */
     struct copy_digest *digest; /* copy-digest.h; NULL: not wanted */
+    uint32_t no_offload;        /* that was impossible once: all else goes through memory */
     /* The first failure. */
     uint32_t failed;
     enum copy_stage stage;

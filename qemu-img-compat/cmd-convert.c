@@ -189,6 +189,7 @@ static Value *job_new(const ConvertRun *run, Value *sources)
         value_dict_put(
             job, "compression-level",
             value_new_uint(opts_get_number(run->target.create.opts, "compression_level", 0)));
+    value_dict_put_bool(job, "offload", command_line_has(line, 'C'));
     value_dict_put_bool(job, "salvage", command_line_has(line, COMMAND_OPTION_SALVAGE));
     value_dict_put_bool(job, "paced", command_line_number(line, 'r', 0) > 0);
     value_dict_put_bool(job, "quiet", command_line_has(line, 'q'));

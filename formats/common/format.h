@@ -289,6 +289,7 @@ struct fmt_driver {
     bool map_opaque;   /* the map command prints all as DATA without an offset, whatever
                           map() knows */
     bool map_by_unit;  /* the reference's driver tells of one cluster at a time */
+    bool offloads;     /* file systems may copy its data themselves, from it and to it */
     bool supports_backing;
     bool own_files; /* image->device is one of child[], not a "file" of its own */
 };

@@ -173,4 +173,5 @@ const struct fmt_driver fmt_qcow2_driver = {
     .finish = qcow2_finish,
     .has_format_specific = true,
     .supports_backing = true,
+    .offloads = true,
 };

@@ -135,4 +135,5 @@ const struct fmt_driver fmt_raw_driver = {
     .write = fmt_allocated_write,
     .write_zeroes = raw_write_zeroes,
     .passes_facts = true,
+    .offloads = true,
 };
