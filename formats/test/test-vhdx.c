@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VHDX: headers, tables, log, parents, new images. */
+/* VHDX: headers, tables, parents, new images; logs: test-vhdx-log.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -144,98 +144,6 @@ static void test_bat(void **state)
         assert_int_equal(fmt_image_open(&world->env, &spec, &image), 0);
         spec.flags = 0;
     }
-    fake_world_free(world);
-}
-
-/* Put an entry at @at of the log: one data sector for BAT_OFF, one zero range. */
-static void log_entry_put(uint8_t *data, uint32_t at, uint64_t sequence, uint8_t fill)
-{
-    uint8_t *entry = data + MIB + at, *sector = entry + 4096;
-
-    memset(entry, 0, 8192);
-    memcpy(entry, "loge", 4);
-    le32_store(entry + 8, 8192);
-    le32_store(entry + 12, at);
-    le64_store(entry + 16, sequence);
-    le32_store(entry + 24, 2);
-    memset(entry + 32, 7, 16);
-    le64_store(entry + 48, 8 * MIB);
-    le64_store(entry + 56, 8 * MIB);
-    memcpy(entry + 64, "desc", 4);
-    memset(entry + 68, fill, 12);
-    le64_store(entry + 80, BAT_OFF);
-    le64_store(entry + 88, sequence);
-    memcpy(entry + 96, "zero", 4);
-    le64_store(entry + 104, 4096);
-    le64_store(entry + 112, BAT_OFF + 8192);
-    le64_store(entry + 120, sequence);
-    memset(sector, fill, 4096);
-    memcpy(sector, "data", 4);
-    le32_store(sector + 4, (uint32_t)(sequence >> 32));
-    le32_store(sector + 4092, (uint32_t)sequence);
-    sum_fix(entry, 8192);
-}
-
-/* A log is replayed where the image may be changed, entry by entry across the ring's end. */
-static void test_log(void **state)
-{
-    struct fake_world *world = fake_world_new();
-    struct fmt_image_spec spec = {.driver = fmt_driver_find(fmt_bytes_of("vhdx")),
-                                  .filename = fmt_bytes_of("x")};
-    struct fmt_image *image = NULL;
-    uint8_t expected[4096];
-
-    (void)state;
-    assert_int_equal(driver_create(world, "vhdx", 8 * MIB, NULL, NULL, &spec.device), 0);
-    uint8_t *data = world->device[spec.device].data;
-    memset(data + VHDX_HEADER2_OFF + 48, 7, 16);
-    memset(data + BAT_OFF + 8192, 1, 4096);
-    log_entry_put(data, MIB - 8192, 41, 0x11);
-    log_entry_put(data, 0, 42, 0x40);
-    all_fix(data);
-    assert_true(fmt_image_open(&world->env, &spec, &image) < 0);
-    assert_string_equal(fake_error(world), "VHDX_LOG(x)<VHDX_LOG_COMMAND(x)<VHDX_LOG_HINT()");
-    spec.flags = FMT_OPEN_WRITABLE;
-    fake_world_reset(world);
-    assert_int_equal(fmt_image_open(&world->env, &spec, &image), 0);
-    assert_true(((struct vhdx_state *)image->state)->log_replayed);
-    memset(expected, 0x40, sizeof(expected));
-    assert_memory_equal(data + BAT_OFF, expected, sizeof(expected));
-    memset(expected, 0, sizeof(expected));
-    assert_memory_equal(data + BAT_OFF + 8192, expected, sizeof(expected));
-    spec.flags = 0;
-    fake_world_reset(world);
-    assert_int_equal(fmt_image_open(&world->env, &spec, &image), 0);
-    fake_world_free(world);
-}
-
-/* Hostile log entries: fields at their edges. */
-static void test_log_fields(void **state)
-{
-    static const struct driver_field fields[] = {
-        {MIB,       4},
-        {MIB + 8,   4},
-        {MIB + 12,  4},
-        {MIB + 16,  8},
-        {MIB + 24,  4},
-        {MIB + 32,  8},
-        {MIB + 48,  8},
-        {MIB + 56,  8},
-        {MIB + 64,  4},
-        {MIB + 80,  8},
-        {MIB + 88,  8},
-        {MIB + 104, 8},
-    };
-    struct fake_world *world = fake_world_new();
-    uint32_t device;
-
-    (void)state;
-    assert_int_equal(driver_create(world, "vhdx", 8 * MIB, NULL, NULL, &device), 0);
-    uint8_t *data = world->device[device].data;
-    memset(data + VHDX_HEADER2_OFF + 48, 7, 16);
-    log_entry_put(data, 0, 42, 0x40);
-    all_fix(data);
-    driver_test_fields(world, "vhdx", device, fields, COUNT(fields), NULL, NULL);
     fake_world_free(world);
 }
 
@@ -427,7 +335,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crc),        cmocka_unit_test(test_create),
         cmocka_unit_test(test_headers),    cmocka_unit_test(test_bat),
-        cmocka_unit_test(test_log),        cmocka_unit_test(test_log_fields),
         cmocka_unit_test(test_parent),     cmocka_unit_test(test_fields),
         cmocka_unit_test(test_map),        cmocka_unit_test(test_write),
         cmocka_unit_test(test_failing_io),

@@ -68,7 +68,7 @@ int vhdx_bat_check(struct fmt_image *image, struct vhdx_state *state, uint64_t *
     struct bat_walk walk = {image, state, 0, 0, state->chunk_blocks};
     unsigned bad = 0;
 
-    int r = io_sector_bytes(image->env, image->device, &walk.file_bytes);
+    int r = io_sector_bytes(state->env, image->device, &walk.file_bytes);
     if (r < 0) {
         fmt_message(image->env, FMT_MESSAGE_ERROR, FMT_ERR_VHDX_FILE_SIZE);
         return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* VHDX: where the disk's bytes lie, and which of them belong to the parent. */
 #include "common/mapread.h"
-#include "vhdx.h"
+#include "vhdx-view.h"
 
 /* The parent's data write GUID must be one that the child notes. Looked at once, when the chain
  * has been opened. */
@@ -98,6 +98,17 @@ static int block_extent(struct fmt_image *image, uint64_t at, struct fmt_extent 
     return r;
 }
 
+/* The same, as far as the host may copy it or nobody needs to. */
+static int view_extent(struct fmt_image *image, uint64_t at, struct fmt_extent *out)
+{
+    const struct vhdx_state *state = image->state;
+
+    int r = block_extent(image, at, out);
+    if (r == 0 && state->view && out->kind == FMT_EXTENT_DATA)
+        vhdx_view_extent(state->view, out);
+    return r;
+}
+
 int vhdx_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out)
 {
     struct vhdx_state *state = image->state;
@@ -105,5 +116,26 @@ int vhdx_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct f
     int r = parent_check(image, state);
     if (r < 0)
         return r;
-    return fmt_extents_map(image, block_extent, offset, length, out);
+    return fmt_extents_map(image, view_extent, offset, length, out);
+}
+
+int vhdx_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+{
+    const struct vhdx_state *state = image->state;
+    uint8_t *to = buffer;
+
+    for (size_t n; length > 0; to += n, offset += n, length -= n) {
+        struct fmt_extent extent;
+        int r = block_extent(image, offset, &extent);
+        if (r < 0)
+            return r;
+        n = (size_t)min_u64(length, extent.length);
+        if (extent.kind == FMT_EXTENT_DATA)
+            r = io_read(state->env, extent.device, extent.device_off, to, n);
+        else
+            memset(to, 0, n);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }

@@ -69,7 +69,7 @@ static int table_read(struct fmt_image *image, struct vhdx_state *state, struct 
 
     if (!table)
         return -FMT_ENOMEM;
-    int r = io_read(image->env, image->device, state->metadata_off, table, VHDX_TABLE_BYTES);
+    int r = io_read(state->env, image->device, state->metadata_off, table, VHDX_TABLE_BYTES);
     if (r < 0)
         return r;
     uint16_t entries = le16_load(table + 10);
@@ -87,7 +87,8 @@ static int table_read(struct fmt_image *image, struct vhdx_state *state, struct 
 
 /* The small items usually lie together: one read fetches them all. */
 struct item_window {
-    struct fmt_image *image;
+    struct fmt_env *env;
+    uint32_t device;
     bool filled;
     uint64_t offset;
     uint8_t bytes[512];
@@ -96,12 +97,11 @@ struct item_window {
 static int item_read(struct item_window *window, const struct item *item, uint8_t *bytes,
                      size_t length)
 {
-    struct fmt_image *image = window->image;
     uint64_t at = item->offset - window->offset;
 
     if (!window->filled || at > sizeof(window->bytes) - length) {
-        int r =
-            io_read(image->env, image->device, item->offset, window->bytes, sizeof(window->bytes));
+        int r = io_read(window->env, window->device, item->offset, window->bytes,
+                        sizeof(window->bytes));
         if (r < 0)
             return r;
         window->filled = true;
@@ -139,7 +139,7 @@ uint32_t vhdx_bat_entries(const struct vhdx_state *state)
 
 static int items_read(struct fmt_image *image, struct vhdx_state *state, const struct item *items)
 {
-    struct item_window window = {.image = image};
+    struct item_window window = {.env = state->env, .device = image->device};
     uint8_t bytes[8];
 
     int r = item_read(&window, &items[FILE_PARAMETERS], bytes, 8);

@@ -121,7 +121,7 @@ int vhdx_parent_read(struct fmt_image *image, struct vhdx_state *state, uint64_t
     if (!bytes)
         return -FMT_ENOMEM;
     locator.bytes = bytes;
-    int r = io_read(env, image->device, offset, bytes, length);
+    int r = io_read(state->env, image->device, offset, bytes, length);
     if (r < 0)
         return r;
     if (!vhdx_guid_equal(bytes, vhdx_guid_locator_vhdx))

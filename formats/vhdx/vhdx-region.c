@@ -74,7 +74,7 @@ int vhdx_regions_read(struct fmt_image *image, struct vhdx_state *state)
 
     if (!table)
         return -FMT_ENOMEM;
-    int r = io_read(image->env, image->device, VHDX_REGIONS1_OFF, table, VHDX_TABLE_BYTES);
+    int r = io_read(state->env, image->device, VHDX_REGIONS1_OFF, table, VHDX_TABLE_BYTES);
     if (r < 0)
         return r;
     uint32_t entries = le32_load(table + 8);

@@ -2,8 +2,6 @@
 /* VHDX: recognising and opening an image. */
 #include "vhdx.h"
 
-#include "common/mapread.h"
-
 static const char file_signature[8] = {'v', 'h', 'd', 'x', 'f', 'i', 'l', 'e'};
 
 static unsigned vhdx_probe(const uint8_t *head, size_t length, struct fmt_bytes filename)
@@ -34,13 +32,14 @@ static struct vhdx_state *state_new(struct fmt_env *env)
         return NULL;
     crc32c_init(crc);
     state->crc = crc;
+    state->env = env;
     return state;
 }
 
 /* The BAT is checked whole, except where its faults are to be reported instead. */
 static int bat_open(struct fmt_image *image, struct vhdx_state *state)
 {
-    fmt_cache_init(&state->bat, image->env, image->device, VHDX_CACHE_PAGES);
+    fmt_cache_init(&state->bat, state->env, image->device, VHDX_CACHE_PAGES);
     if (!io_range_ok(state->bat_off, state->bat_bytes))
         return -FMT_EIO;
     return image->flags & FMT_OPEN_CHECK ? 0 : vhdx_bat_check(image, state, NULL);
@@ -76,7 +75,7 @@ const struct fmt_driver fmt_vhdx_driver = {
     .info = fmt_info_nothing,
     .create = vhdx_create,
     .map = vhdx_map,
-    .read = fmt_mapped_read,
+    .read = vhdx_read,
     .check = vhdx_check,
     .allocate = vhdx_allocate,
     .write = fmt_allocated_write,

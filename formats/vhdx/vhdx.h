@@ -65,7 +65,12 @@ struct vhdx_range {
 
 enum { VHDX_REGIONS_MAX = 2047 + 1 }; /* entries of a region table, and the log */
 
+struct vhdx_view;
+
 struct vhdx_state {
+    /* Reads the file as it is once its log has been replayed: the image's own, or the view's. */
+    struct fmt_env *env;
+    struct vhdx_view *view; /* NULL: the file has all that there is */
     const struct crc32c *crc;
     struct vhdx_header header;
     uint64_t header_off; /* of the current one */
@@ -80,7 +85,7 @@ struct vhdx_state {
     uint32_t params;       /* VHDX_PARAM_* */
     uint32_t chunk_blocks; /* payload entries between two bitmap entries; a power of two */
     uint32_t bat_entries;
-    bool log_replayed;
+    bool log_replayed;    /* into the file */
     bool headers_renewed; /* this session has put new GUIDs into the headers */
     struct fmt_append append;
     struct fmt_cache bat;
@@ -145,9 +150,10 @@ uint32_t vhdx_bat_entries(const struct vhdx_state *state);
 int vhdx_parent_read(struct fmt_image *image, struct vhdx_state *state, uint64_t offset,
                      uint32_t length);
 
-/* ---- vhdx-log.c ---- */
+/* ---- vhdx-replay.c ---- */
 
-/* Look for a log that must be replayed, and replay it. Returns 0 or a negative errno. */
+/* Look for a log that must be replayed, and replay it: into a file that may be changed, else in
+ * memory, so that state->env reads what it says. Returns 0 or a negative errno. */
 int vhdx_log_open(struct fmt_image *image, struct vhdx_state *state);
 
 /* ---- vhdx-bat.c ---- */
@@ -178,6 +184,7 @@ extern const uint8_t vhdx_guid_locator_vhdx[VHDX_GUID_BYTES];
 
 int vhdx_create(struct fmt_env *env, const struct fmt_create *create);
 int vhdx_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
+int vhdx_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 int vhdx_check(struct fmt_image *image, struct fmt_check *check, unsigned fix);
 int vhdx_allocate(struct fmt_image *image, uint64_t offset, uint64_t length,
                   struct fmt_extent *out);

@@ -3,7 +3,8 @@
 
 block=BYTES; sector=512 or 4096; zero=STATE for blocks of zeroes: 0 not present, 1 undefined, 2 zero, 3 unmapped, or "all"
 in turn; parent=FILE: a child, with sector bitmaps; log=WORDS: the block table lies in a log that has not been written
-yet: "plain", "wrap" (around the end of the ring), "zero" (a zero descriptor clears what is wrong there).
+yet: "plain", "wrap" (around the end of the ring), "zero" (a zero descriptor clears what is wrong there), "tables" (so do
+regions and metadata), "data" (and sectors of blocks), "torn" (an entry was begun after that).
 """
 import hashlib
 import itertools
@@ -125,6 +126,26 @@ def log_entry(sequence, guid, tail, size, changes):
     return bytes(entry)
 
 
+def hide(image, offset, length, byte):
+    """What is there, as changes of the log; wrong values take its place."""
+    data = bytes(image[offset:offset + length])
+    image[offset:offset + length] = bytes([byte]) * length
+    if not any(data):
+        return [(offset, length)]
+    return [(offset + at, data[at:at + LOG_SECTOR]) for at in range(0, length, LOG_SECTOR)]
+
+
+def data_hide(image):
+    """Sectors of the first two blocks, also where they meet, and the first ones of zeroes."""
+    changes = hide(image, BLOCKS_OFF + 3 * LOG_SECTOR, 2 * LOG_SECTOR, 0xdd)
+    end = min(BLOCKS_OFF + MIB + LOG_SECTOR, len(image))
+    changes += hide(image, BLOCKS_OFF + MIB - LOG_SECTOR, end - BLOCKS_OFF - MIB + LOG_SECTOR, 0xde)
+    zeroes = [at for at in range(BLOCKS_OFF, len(image), LOG_SECTOR) if not any(image[at:at + LOG_SECTOR])]
+    for at in zeroes[:3]:
+        changes += hide(image, at, LOG_SECTOR, 0xdf)
+    return changes
+
+
 def log_write(image, words, guid):
     """The block table goes into the log, and wrong values take its place."""
     table = bytes(image[BAT_OFF:BAT_OFF + LOG_SECTOR])
@@ -133,10 +154,19 @@ def log_write(image, words, guid):
     if "zero" in words:
         image[BAT_OFF + LOG_SECTOR:BAT_OFF + 3 * LOG_SECTOR] = b"\xee" * (2 * LOG_SECTOR)
         changes.append([(BAT_OFF + LOG_SECTOR, 2 * LOG_SECTOR), (BAT_OFF, table)])
+    if "tables" in words:
+        changes.append([change for at in (192 * KIB, METADATA_OFF, METADATA_OFF + 64 * KIB)
+                        for change in hide(image, at, LOG_SECTOR, 0xcc)])
+    if "data" in words:
+        changes.append(data_hide(image))
+    if "torn" in words:
+        changes.append([(BAT_OFF, bytes(LOG_SECTOR))])
     start = MIB - 3 * LOG_SECTOR if "wrap" in words else 0
     at = start
     for number, change in enumerate(changes):
         entry = log_entry(7 + number, guid, start, len(image), change)
+        if "torn" in words and number == len(changes) - 1:
+            entry = entry[:-LOG_SECTOR] + bytes(LOG_SECTOR)
         for sector in range(0, len(entry), LOG_SECTOR):
             place = LOG_OFF + (at + sector) % MIB
             image[place:place + LOG_SECTOR] = entry[sector:sector + LOG_SECTOR]
