@@ -113,7 +113,7 @@ static void test_truncated(void **state)
     for (unsigned flags = 0; flags <= FMT_OPEN_WRITABLE; flags += FMT_OPEN_WRITABLE) {
         fake_world_reset(world);
         assert_null(driver_try_open(world, "vhdx", device, flags));
-        assert_string_equal(fake_error(world), "VHDX_LOG_TRUNCATED(8384512,8388608)");
+        assert_string_equal(fake_error(world), "VHDX_LOG_TRUNCATED(12578816,12582912)");
     }
     fake_world_free(world);
 }

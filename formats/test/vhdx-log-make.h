@@ -12,9 +12,9 @@ enum {
     LOG_OFF = MIB,
     BAT_OFF = 2 * MIB,
     METADATA_OFF = 3 * MIB,
-    BLOCKS_OFF = 4 * MIB,
+    BLOCKS_OFF = 8 * MIB,
     DISK_BYTES = 8 * MIB,
-    FILE_BYTES = 8 * MIB,
+    FILE_BYTES = 12 * MIB,
     LOG_GUID_BYTE = 7,
 };
 
