@@ -119,23 +119,22 @@ int vhdx_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct f
     return fmt_extents_map(image, view_extent, offset, length, out);
 }
 
-int vhdx_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+static int piece_read(struct fmt_image *image, uint64_t offset, uint8_t *to, size_t *length)
 {
     const struct vhdx_state *state = image->state;
-    uint8_t *to = buffer;
+    struct fmt_extent extent;
 
-    for (size_t n; length > 0; to += n, offset += n, length -= n) {
-        struct fmt_extent extent;
-        int r = block_extent(image, offset, &extent);
-        if (r < 0)
-            return r;
-        n = (size_t)min_u64(length, extent.length);
-        if (extent.kind == FMT_EXTENT_DATA)
-            r = io_read(state->env, extent.device, extent.device_off, to, n);
-        else
-            memset(to, 0, n);
-        if (r < 0)
-            return r;
-    }
+    int r = block_extent(image, offset, &extent);
+    if (r < 0)
+        return r;
+    *length = (size_t)min_u64(*length, extent.length);
+    if (extent.kind == FMT_EXTENT_DATA)
+        return io_read(state->env, extent.device, extent.device_off, to, *length);
+    memset(to, 0, *length);
     return 0;
+}
+
+int vhdx_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
+{
+    return fmt_pieces_read(image, offset, buffer, length, piece_read);
 }
