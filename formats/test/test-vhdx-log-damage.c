@@ -35,6 +35,7 @@ static void test_damaged(void **state)
         {8,              4, 3 * SECTOR + 1,   false, none   },
         {8,              4, 2 * MIB,          false, none   },
         {8,              4, 0,                false, none   },
+        {8,              4, 2 * SECTOR,       true,  damaged},
         {12,             4, SECTOR,           true,  damaged},
         {12,             4, MIB,              true,  none   },
         {16,             8, 0,                true,  none   },
@@ -67,7 +68,7 @@ static void test_damaged(void **state)
         le64_store(field, rows[i].value);
         memcpy(data + LOG_OFF + rows[i].offset, field, rows[i].bytes);
         if (rows[i].is_summed)
-            vhdx_log_sum(data + LOG_OFF, 3 * SECTOR);
+            vhdx_log_sum(data + LOG_OFF, le32_load(data + LOG_OFF + 8));
         fake_world_reset(world);
         struct fmt_image *image = driver_try_open(world, "vhdx", device, 0);
         assert_string_equal(fake_error(world), rows[i].error);
@@ -164,8 +165,10 @@ static void test_endless(void **state)
         vhdx_log_put(data, &(struct log_entry){at, at, 1 + at, nothing});
         le32_store(data + LOG_OFF + at + 8, MIB);
     }
+    fake_world_reset(world);
     assert_null(driver_try_open(world, "vhdx", device, 0));
     assert_string_equal(fake_error(world), "VHDX_LOG_DAMAGED()");
+    assert_true(world->requests < 10 * MIB / FMT_CACHE_PAGE_BYTES);
     fake_world_free(world);
 }
 

@@ -36,12 +36,14 @@ static void replays_check(struct fake_world *world, uint32_t device)
     uint8_t *written = malloc(DISK_BYTES), *whole = malloc(DISK_BYTES);
     uint64_t before_bytes = file->size_bytes;
     struct fmt_check check = {0};
+    uint8_t guid[VHDX_GUID_BYTES];
 
     assert_true(before && unwritten && written && whole);
     memcpy(before, file->data, before_bytes);
     struct fmt_image *image = driver_open(world, "vhdx", device, 0);
     assert_non_null(((struct vhdx_state *)image->state)->view);
     assert_int_equal(image->facts.virtual_bytes, DISK_BYTES);
+    memcpy(guid, ((struct vhdx_state *)image->state)->header.data_write_guid, sizeof(guid));
     disk_read(image, unwritten);
     assert_int_equal(fmt_image_read(image, 0, whole, DISK_BYTES), 0);
     assert_memory_equal(unwritten, whole, DISK_BYTES);
@@ -57,6 +59,8 @@ static void replays_check(struct fake_world *world, uint32_t device)
     assert_null(((struct vhdx_state *)image->state)->view);
     disk_read(image, written);
     assert_memory_equal(unwritten, written, DISK_BYTES);
+    assert_memory_equal(((struct vhdx_state *)image->state)->header.data_write_guid, guid,
+                        sizeof(guid));
     free(before);
     free(unwritten);
     free(written);
@@ -185,6 +189,80 @@ static void test_bounds(void **state)
     fake_world_free(world);
 }
 
+/* The sequence that ends with the highest number counts, wherever it lies, and has no gaps. */
+static void test_numbers(void **state)
+{
+    struct fake_world *world = fake_world_new();
+    uint32_t device, second;
+    uint8_t *data = vhdx_log_image(world, &device);
+
+    (void)state;
+    second = vhdx_log_put(data, &(struct log_entry){0, 0, 5, old_data});
+    vhdx_log_put(data, &(struct log_entry){second, 0, 7, new_data});
+    sector_check(world, device, 9 * SECTOR, 0x12);
+    vhdx_log_put(data, &(struct log_entry){second, second, 7, new_data});
+    sector_check(world, device, 8 * SECTOR, 0x08);
+    sector_check(world, device, 9 * SECTOR, 0x21);
+    vhdx_log_put(data, &(struct log_entry){second, second, 3, new_data});
+    sector_check(world, device, 8 * SECTOR, 0x11);
+    sector_check(world, device, 9 * SECTOR, 0x12);
+    /* One that reaches around the ring into the first one cannot follow it. */
+    vhdx_log_put(data, &(struct log_entry){second, 0, 6, zeroes});
+    sector_check(world, device, 9 * SECTOR, 0x00);
+    le32_store(data + LOG_OFF + second + 8, MIB);
+    vhdx_log_ring_sum(data, second, MIB);
+    sector_check(world, device, 9 * SECTOR, 0x12);
+    fake_world_free(world);
+}
+
+/* Where bytes lie that the log does not change, the host may copy them; the rest is cut out. */
+static void test_map(void **state)
+{
+    static uint8_t sector[SECTOR];
+    const struct log_change change[] = {
+        {BLOCK(0) + 2 * SECTOR, 0, sector, 0},
+        LOG_ZERO(BLOCK(0) + 5 * SECTOR, 2 * SECTOR),
+        LOG_END
+    };
+    static const struct {
+        uint64_t offset, length;
+        enum fmt_extent_kind kind;
+    } rows[] = {
+        {0,                2 * SECTOR,           FMT_EXTENT_DATA },
+        {SECTOR + 512,     SECTOR - 512,         FMT_EXTENT_DATA },
+        {2 * SECTOR,       SECTOR,               FMT_EXTENT_CODED},
+        {2 * SECTOR + 512, SECTOR - 512,         FMT_EXTENT_CODED},
+        {3 * SECTOR,       2 * SECTOR,           FMT_EXTENT_DATA },
+        {5 * SECTOR,       2 * SECTOR,           FMT_EXTENT_ZERO },
+        {7 * SECTOR,       3 * MIB - 7 * SECTOR, FMT_EXTENT_DATA },
+    };
+    struct fake_world *world = fake_world_new();
+    uint8_t *data, part[2 * SECTOR];
+    uint32_t device;
+
+    (void)state;
+    data = vhdx_log_image(world, &device);
+    for (size_t i = 0; i < sizeof(sector); i++)
+        sector[i] = (uint8_t)(i * 7 + i / 256);
+    vhdx_log_put(data, &(struct log_entry){0, 0, 1, change});
+    struct fmt_image *image = driver_open(world, "vhdx", device, 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fmt_extent extent;
+        assert_int_equal(fmt_image_map(image, rows[i].offset, DISK_BYTES - rows[i].offset, &extent),
+                         0);
+        assert_int_equal(extent.kind, rows[i].kind);
+        assert_int_equal(extent.length, rows[i].length);
+        if (extent.kind == FMT_EXTENT_DATA)
+            assert_int_equal(extent.device_off, BLOCK(0) + rows[i].offset);
+    }
+    assert_int_equal(fmt_image_read(image, 2 * SECTOR + 512, part, 1024), 0);
+    assert_memory_equal(part, sector + 512, 1024);
+    assert_int_equal(fmt_image_read(image, 2 * SECTOR + 512, part, SECTOR), 0);
+    assert_memory_equal(part, sector + 512, SECTOR - 512);
+    assert_int_equal(part[SECTOR - 1], 3);
+    fake_world_free(world);
+}
+
 /* The log tells of a file that is longer than it is: the rest is zeroes. */
 static void test_growth(void **state)
 {
@@ -203,6 +281,12 @@ static void test_growth(void **state)
     sector_check(world, device, 5 * MIB + 4 * SECTOR, 5 * 32 + 4);
     sector_check(world, device, 5 * MIB + 5 * SECTOR, 0);
     sector_check(world, device, 6 * MIB - SECTOR, 0);
+    replays_check(world, device);
+    assert_int_equal(file->size_bytes, FILE_BYTES);
+    /* One that is longer stays so. */
+    vhdx_log_announce(data = file->data, LOG_GUID_BYTE);
+    le64_store(data + LOG_OFF + 56, BLOCK(3));
+    vhdx_log_sum(data + LOG_OFF, 4 * SECTOR);
     replays_check(world, device);
     assert_int_equal(file->size_bytes, FILE_BYTES);
     fake_world_free(world);
@@ -226,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sequences), cmocka_unit_test(test_tables),
         cmocka_unit_test(test_many),      cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_numbers),   cmocka_unit_test(test_map),
         cmocka_unit_test(test_growth),    cmocka_unit_test(test_failing_io),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

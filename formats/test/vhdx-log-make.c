@@ -32,6 +32,17 @@ void vhdx_log_sum(uint8_t *bytes, size_t length)
     le32_store(bytes + 4, checksum(bytes, length));
 }
 
+void vhdx_log_ring_sum(uint8_t *data, uint32_t at, uint32_t length)
+{
+    static uint8_t bytes[MIB];
+
+    assert_true(length <= MIB);
+    for (uint32_t i = 0; i < length; i += SECTOR)
+        memcpy(bytes + i, data + LOG_OFF + (at + i) % MIB, SECTOR);
+    vhdx_log_sum(bytes, length);
+    memcpy(data + LOG_OFF + at, bytes, SECTOR);
+}
+
 void vhdx_log_announce(uint8_t *data, uint8_t guid_byte)
 {
     static const uint64_t headers[] = {VHDX_HEADER1_OFF, VHDX_HEADER2_OFF};

@@ -61,5 +61,7 @@ uint32_t vhdx_log_sequence_put(uint8_t *data, uint32_t start,
                                const struct log_change *const *changes);
 /* Make the checksum of a header, a table or an entry right. */
 void vhdx_log_sum(uint8_t *bytes, size_t length);
+/* That of an entry at @at of the ring, which may go around its end. */
+void vhdx_log_ring_sum(uint8_t *data, uint32_t at, uint32_t length);
 
 #endif
