@@ -11,7 +11,10 @@
 
 #include "vhdx/vhdx.h"
 
-enum { CHANGES_MAX = 150 }; /* more than fit into the first sector of an entry */
+enum {
+    CHANGES_MAX = 150, /* more than fit into the first sector of an entry */
+    DATA_GUID_BYTE = 0x5c,
+};
 
 static const struct driver_option mib_blocks[] = {
     {"block_size", FMT_OPTION_NUMBER, MIB, NULL},
@@ -48,6 +51,7 @@ void vhdx_log_announce(uint8_t *data, uint8_t guid_byte)
     static const uint64_t headers[] = {VHDX_HEADER1_OFF, VHDX_HEADER2_OFF};
 
     for (size_t i = 0; i < COUNT(headers); i++) {
+        memset(data + headers[i] + 32, DATA_GUID_BYTE, 16);
         memset(data + headers[i] + 48, guid_byte, 16);
         vhdx_log_sum(data + headers[i], VHDX_HEADER_BYTES);
     }

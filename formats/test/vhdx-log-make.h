@@ -52,7 +52,7 @@ struct log_entry {
  * are 32 * b + n. Returns the device's bytes.
  */
 uint8_t *vhdx_log_image(struct fake_world *world, uint32_t *device);
-/* Both headers name a log whose GUID is of such bytes; 0: none. */
+/* Both headers name a log whose GUID is of such bytes, and a data write GUID of others. */
 void vhdx_log_announce(uint8_t *data, uint8_t guid_byte);
 /* Put an entry into the ring; returns where the next one goes. */
 uint32_t vhdx_log_put(uint8_t *data, const struct log_entry *entry);

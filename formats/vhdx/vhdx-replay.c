@@ -5,7 +5,7 @@
 
 /* How often the ring's bytes may be summed up: an entry is looked at on its own, behind another,
  * and once more where a run goes around the ring's end. */
-enum { LOG_SUMS = 8 };
+enum { LOG_SUMS = 4 };
 
 static int change_write(void *ctx, const struct vhdx_log_change *change)
 {
