@@ -5,6 +5,7 @@
  */
 #include "codec/adc.h"
 #include "codec/bunzip2.h"
+#include "codec/lzfse.h"
 #include "codec/rawdeflate.h"
 #include "dmg.h"
 
@@ -99,7 +100,9 @@ static int chunk_decode(struct fmt_image *image, struct dmg_state *state,
         return bunzip2_decode(env->arena, state->coded, (size_t)chunk->length, state->data, bytes);
     if (chunk->type == DMG_ADC)
         return adc_decode(state->coded, (size_t)chunk->length, state->data, bytes);
-    r = zlib_decode(env->arena, state->coded, (size_t)chunk->length, state->data, &decoded);
+    r = chunk->type == DMG_LZFSE
+            ? lzfse_decode(env->arena, state->coded, (size_t)chunk->length, state->data, &decoded)
+            : zlib_decode(env->arena, state->coded, (size_t)chunk->length, state->data, &decoded);
     return r == 0 && decoded != bytes ? -FMT_EIO : r;
 }
 

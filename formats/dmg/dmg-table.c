@@ -29,22 +29,16 @@ bool dmg_mish_parse(const struct dmg_state *state, const uint8_t *head, uint64_t
 static bool is_known(uint32_t type)
 {
     return type == DMG_ZERO || type == DMG_RAW || type == DMG_IGNORE || type == DMG_ADC ||
-           type == DMG_ZLIB || type == DMG_BZIP2;
+           type == DMG_ZLIB || type == DMG_BZIP2 || type == DMG_LZFSE;
 }
 
 /* Chunks that cannot be read are left out: their sectors belong to no chunk then. */
 static void unknown_tell(struct fmt_image *image, struct dmg_state *state, uint32_t type)
 {
-    if (type == DMG_COMMENT || type == DMG_LAST)
+    if (type == DMG_COMMENT || type == DMG_LAST || state->warned_type)
         return;
-    bool *warned = type == DMG_LZFSE ? &state->warned_lzfse : &state->warned_type;
-    if (*warned)
-        return;
-    *warned = true;
-    if (type == DMG_LZFSE)
-        fmt_message(image->env, FMT_MESSAGE_WARNING, FMT_ERR_DMG_LZFSE);
-    else
-        fmt_message(image->env, FMT_MESSAGE_WARNING, FMT_ERR_DMG_CHUNK_TYPE, FMT_NUM(type));
+    state->warned_type = true;
+    fmt_message(image->env, FMT_MESSAGE_WARNING, FMT_ERR_DMG_CHUNK_TYPE, FMT_NUM(type));
 }
 
 static int room_make(struct fmt_env *env, struct dmg_state *state)

@@ -45,7 +45,7 @@ struct dmg_state {
     uint64_t data_fork_off;
     struct dmg_chunk *chunk;
     uint32_t chunks, chunks_room;
-    bool warned_lzfse, warned_type;
+    bool warned_type;
     uint32_t current; /* the chunk in @data, or DMG_NO_CHUNK */
     uint8_t *data;
     uint8_t *coded;

@@ -60,6 +60,12 @@ static void chunk_put(struct maker *m, uint32_t type, int byte)
             BZ2_bzBuffToBuffCompress((char *)to, &bz_bytes, (char *)plain, sizeof(plain), 9, 0, 0),
             BZ_OK);
         bytes = bz_bytes;
+    } else if (type == DMG_LZFSE) {
+        memcpy(to, "bvx-", 4);
+        le32_store(to + 4, sizeof(plain));
+        memcpy(to + 8, plain, sizeof(plain));
+        memcpy(to + 8 + sizeof(plain), "bvx$", 4);
+        bytes = 8 + sizeof(plain) + 4;
     } else {
         memcpy(to, plain, sizeof(plain));
         bytes = sizeof(plain);
@@ -118,7 +124,7 @@ static uint32_t plist_finish(struct maker *m, struct fake_world *world)
     return trailer_put(m, world, 0xd8, start);
 }
 
-/* zlib 'z', bzip2 'b', plain 'r', zeroes, left out: five chunks. */
+/* zlib 'z', bzip2 'b', plain 'r', zeroes, left out, LZFSE 'l': six chunks. */
 static void usual_put(struct maker *m)
 {
     *m = (struct maker){0};
@@ -127,6 +133,7 @@ static void usual_put(struct maker *m)
     chunk_put(m, DMG_RAW, 'r');
     entry_put(m, DMG_ZERO, CHUNK_SECTORS, 0, 0);
     entry_put(m, DMG_IGNORE, CHUNK_SECTORS, 0, 0);
+    chunk_put(m, DMG_LZFSE, 'l');
     entry_put(m, DMG_COMMENT, 0, 0, 0);
     entry_put(m, DMG_LAST, 0, 0, 0);
 }
@@ -135,7 +142,7 @@ static struct maker maker;
 
 static void check_read(struct fake_world *world, uint32_t device)
 {
-    static const char bytes[] = {'z', 'b', 'r', 0, 0};
+    static const char bytes[] = {'z', 'b', 'r', 0, 0, 'l'};
     static uint8_t buffer[sizeof(bytes) * CHUNK_BYTES];
     struct fmt_image *image = driver_open(world, "dmg", device, 0);
 
@@ -186,10 +193,10 @@ static void test_unreadable(void **state)
     maker.data[CHUNK_BYTES + 10] ^= 1;
     entry_put(&maker, DMG_BZIP2, CHUNK_SECTORS, 0, 100);
     entry_put(&maker, DMG_LZFSE, CHUNK_SECTORS, 0, 100);
-    entry_put(&maker, DMG_LZFSE, CHUNK_SECTORS, 0, 100);
+    entry_put(&maker, 0x80000008, CHUNK_SECTORS, 0, 100);
     entry_put(&maker, 77, CHUNK_SECTORS, 0, 100);
     struct fmt_image *image = driver_open(world, "dmg", fork_finish(&maker, world), 0);
-    assert_string_equal(world->messages, "WARNING DMG_LZFSE()\nWARNING DMG_CHUNK_TYPE(77)\n");
+    assert_string_equal(world->messages, "WARNING DMG_CHUNK_TYPE(2147483656)\n");
     assert_int_equal(fmt_image_read(image, 0, buffer, 512), 0);
     assert_int_equal(fmt_image_read(image, 512, buffer, 512), -FMT_EIO);
     for (unsigned i = 1; i < 6; i++)

@@ -7,8 +7,8 @@ import zlib
 
 SECTOR = 512
 DMG_ZERO, DMG_RAW, DMG_IGNORE = 0, 1, 2
-DMG_COMMENT, DMG_ZLIB, DMG_BZIP2, DMG_LZFSE, DMG_LZMA, DMG_LAST = (
-    0x7ffffffe, 0x80000005, 0x80000006, 0x80000007, 0x80000008, 0xffffffff)
+DMG_COMMENT, DMG_ZLIB, DMG_BZIP2, DMG_LZMA, DMG_LAST = (
+    0x7ffffffe, 0x80000005, 0x80000006, 0x80000008, 0xffffffff)
 
 
 def bochs(version=2):
@@ -81,7 +81,6 @@ KINDS = {
     "cloop": cloop,
     "dmg": dmg,
     "dmg-fork": lambda: dmg(fork=True),
-    "dmg-lzfse": lambda: dmg((DMG_LZFSE, 40, 8, 0, 10), (DMG_LZFSE, 48, 8, 0, 10)),
     "dmg-types": lambda: dmg((DMG_LZMA, 40, 8, 0, 10), (77, 48, 8, 0, 10)),
     "dmg-sectors": lambda: dmg((DMG_RAW, 40, (64 << 11) + 1, 0, 10)),
     "dmg-length": lambda: dmg((DMG_ZERO, 40, 1 << 40, 0, 0), (DMG_ZLIB, 48, 8, 0, (64 << 20) + 1)),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Images of a known disk (disks.py) in formats that the reference cannot make, or not in all their forms.
 
-Each module has a function `build(folder, name, disk, options)`, which writes one file or more; options are KEY=VALUE words
-of the row, as a dictionary, from which it takes those that it knows. With under=1 the image is one of a disk that differs
-from the one asked for here and there: a parent, for a child that is built with parent=FILE.
+Each module but lzfse.py, a compressor, has a function `build(folder, name, disk, options)`, which writes one file or more;
+options are KEY=VALUE words of the row, as a dictionary, from which it takes those that it knows. With under=1 the image is
+one of a disk that differs from the one asked for here and there: a parent, for a child that is built with parent=FILE.
 """
 import functools
 import glob

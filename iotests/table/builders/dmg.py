@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""DMG (UDIF). chunks=KIND,...: raw, zlib, bzip2 in turn, and zero or ignore where there are only zeroes; chunk=BYTES;
+"""DMG (UDIF). chunks=KIND,...: raw, zlib, bzip2, adc, lzfse in turn, and zero or ignore where there are only zeroes; chunk=BYTES;
 tables=COUNT of block tables; fork=1: tables in a resource fork; shift=BYTES before the data fork.
 """
 import base64
@@ -8,7 +8,7 @@ import itertools
 import struct
 import zlib
 
-from . import SECTOR, pieces, put
+from . import SECTOR, lzfse, pieces, put
 from .. import disks
 
 ZERO, RAW, IGNORE, COMMENT, ADC, ZLIB, BZIP2, LZFSE, LAST = (
@@ -48,7 +48,8 @@ def adc(data):
     return bytes(out)
 
 
-CODERS = {"raw": (RAW, lambda data: data), "zlib": (ZLIB, zlib.compress), "bzip2": (BZIP2, bz2.compress), "adc": (ADC, adc)}
+CODERS = {"raw": (RAW, lambda data: data), "zlib": (ZLIB, zlib.compress), "bzip2": (BZIP2, bz2.compress), "adc": (ADC, adc),
+          "lzfse": (LZFSE, lzfse.encode)}
 
 
 def table(first, sectors, chunks):
