@@ -89,28 +89,30 @@ static void test_full_ring_and_wrap(void **state)
 static void test_bad_requests(void **state)
 {
     const uint64_t end = ABI_GUEST_BASE + (UINT64_C(32) << 20);
+    /* clang-format off */
     const struct abi_request bad[] = {
-        {.kind = ABI_REQ_NONE   },
-        {                                   .kind = ABI_REQ_KINDS                      },
-        {                  .kind = UINT16_MAX   },
-        { .kind = ABI_REQ_READ,                       .addr = end - 8, .length = 9},
-        {                                      .kind = ABI_REQ_READ,            .addr = ABI_GUEST_BASE - 1, .length = 9},
-        {                                              .kind = ABI_REQ_READ,              .addr = 0, .length = 0},
-        {                        .kind = ABI_REQ_READ,    .addr = UINT64_MAX, .length = 9},
-        {.kind = ABI_REQ_WRITE,                       .addr = ABI_GUEST_BASE, .offset = INT64_MAX, .length = 9},
-        {                                            .kind = ABI_REQ_DEVICE,    .addr = end - 47},
-        {                           .kind = ABI_REQ_EXTENTS,  .addr = end - 16, .arg = 2, .length = 1},
+        {.kind = ABI_REQ_NONE},
+        {.kind = ABI_REQ_KINDS},
+        {.kind = UINT16_MAX},
+        {.kind = ABI_REQ_READ, .addr = end - 8, .length = 9},
+        {.kind = ABI_REQ_READ, .addr = ABI_GUEST_BASE - 1, .length = 9},
+        {.kind = ABI_REQ_READ, .addr = 0, .length = 0},
+        {.kind = ABI_REQ_READ, .addr = UINT64_MAX, .length = 9},
+        {.kind = ABI_REQ_WRITE, .addr = ABI_GUEST_BASE, .offset = INT64_MAX, .length = 9},
+        {.kind = ABI_REQ_DEVICE, .addr = end - 47},
+        {.kind = ABI_REQ_EXTENTS, .addr = end - 16, .arg = 2, .length = 1},
         {.kind = ABI_REQ_EXTENTS, .addr = ABI_GUEST_BASE, .arg = UINT32_MAX, .length = 1},
-        {.kind = ABI_REQ_SCAN,            .addr = ABI_GUEST_BASE, .arg = 0, .length = 1},
-        {                                              .kind = ABI_REQ_SCAN, .addr = end - 1, .arg = 1, .length = 9},
-        {                  .kind = ABI_REQ_OPEN,                       .addr = ABI_GUEST_BASE, .length = 8, .offset = UINT64_MAX},
-        {                                               .kind = ABI_REQ_OPEN,               .addr = ABI_GUEST_BASE, .length = 8, .arg = 9, .offset2 = end - 8},
-        {                                      .kind = ABI_REQ_RANDOM,    .addr = end, .length = 1},
-        {.kind = ABI_REQ_PROGRESS,            .reserved = 1},
-        {                                              .kind = ABI_REQ_PROGRESS,.flags = 1},
-        {  .kind = ABI_REQ_FLUSH,                       .arg = 1},
-        {.kind = ABI_REQ_COPY,            .flags = ABI_CHAINED},
+        {.kind = ABI_REQ_SCAN, .addr = ABI_GUEST_BASE, .arg = 0, .length = 1},
+        {.kind = ABI_REQ_SCAN, .addr = end - 1, .arg = 1, .length = 9},
+        {.kind = ABI_REQ_OPEN, .addr = ABI_GUEST_BASE, .length = 8, .offset = UINT64_MAX},
+        {.kind = ABI_REQ_OPEN, .addr = ABI_GUEST_BASE, .length = 8, .arg = 9, .offset2 = end - 8},
+        {.kind = ABI_REQ_RANDOM, .addr = end, .length = 1},
+        {.kind = ABI_REQ_PROGRESS, .reserved = 1},
+        {.kind = ABI_REQ_PROGRESS, .flags = 1},
+        {.kind = ABI_REQ_FLUSH, .arg = 1},
+        {.kind = ABI_REQ_COPY, .flags = ABI_CHAINED},
     };
+    /* clang-format on */
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
