@@ -3,67 +3,7 @@
 #include "qcow2-check.h"
 #include "qcow2-refcount.h"
 
-enum {
-    SNAPSHOT_HEAD_BYTES = 40,
-    SNAPSHOT_EXTRA_V3_BYTES = 16, /* that entries of version 3 must have */
-    BITMAP_ENTRY_BYTES = 8,
-};
-
-/* Tell why the snapshot table cannot be read, which open records as an error. */
-static void snapshots_failed(const struct qcow2_checker *c)
-{
-    struct fmt_env *env = c->image->env;
-    const struct fmt_error *error = env->error;
-
-    fmt_message(env, FMT_MESSAGE_FRAGMENT, FMT_ERR_QCOW2_CHECK_SNAPSHOTS_READ);
-    for (unsigned i = 0; i < error->frames; i++)
-        env->io->message(env->io_ctx, FMT_MESSAGE_PLAIN, error->frame[i].code, error->frame[i].arg,
-                         error->frame[i].args);
-    fmt_error_clear(env->error);
-    c->result->check_errors++;
-}
-
-static int snapshots_place_check(const struct qcow2_checker *c)
-{
-    const struct qcow2_header *h = &c->state->header;
-    struct fmt_env *env = c->image->env;
-
-    if (h->snapshot_count > QCOW2_SNAPSHOTS_MAX) {
-        fmt_message(env, FMT_MESSAGE_ERROR, FMT_ERR_QCOW2_CHECK_SNAPSHOTS_SIZE);
-        fmt_message(env, FMT_MESSAGE_PLAIN, FMT_ERR_QCOW2_CHECK_SNAPSHOTS_REST,
-                    FMT_NUM(h->snapshot_count - QCOW2_SNAPSHOTS_MAX));
-        return -FMT_EFBIG;
-    }
-    if (h->snapshots_off > INT64_MAX - (uint64_t)h->snapshot_count * SNAPSHOT_HEAD_BYTES ||
-        h->snapshots_off % c->state->cluster_bytes != 0) {
-        fmt_message(env, FMT_MESSAGE_ERROR, FMT_ERR_QCOW2_CHECK_SNAPSHOTS_OFFSET);
-        return -FMT_EINVAL;
-    }
-    return 0;
-}
-
-static int snapshots_check(struct qcow2_checker *c)
-{
-    const struct qcow2_header *h = &c->state->header;
-
-    int r = snapshots_place_check(c);
-    if (r < 0) {
-        c->result->check_errors++;
-        return r;
-    }
-    r = qcow2_snapshots_read(c->image);
-    if (r < 0) {
-        snapshots_failed(c);
-        return r;
-    }
-    for (uint32_t i = 0; h->version >= 3 && i < h->snapshot_count; i++) {
-        if (c->state->snapshot[i].extra_bytes >= SNAPSHOT_EXTRA_V3_BYTES)
-            continue;
-        c->result->corruptions++;
-        qcow2_finding(c, FMT_ERR_QCOW2_CHECK_SNAPSHOT_SHORT, FMT_TXT("ERROR"), FMT_NUM(i));
-    }
-    return 0;
-}
+enum { BITMAP_ENTRY_BYTES = 8 };
 
 static int snapshot_count(struct qcow2_checker *c, const struct qcow2_snapshot *snapshot)
 {
@@ -276,10 +216,14 @@ int qcow2_check(struct fmt_image *image, struct fmt_check *check, unsigned fix)
         return -FMT_ENOMEM;
     *c = (struct qcow2_checker){
         .image = image, .state = image->state, .result = &snapshots, .fix = fix};
-    int r = snapshots_check(c);
+    int r = qcow2_snapshots_check(c);
     c->result = check;
     if (r == 0)
         r = refcounts_check(c);
+    c->result = &snapshots;
+    if (r == 0)
+        r = qcow2_snapshots_mend(c);
+    c->result = check;
     result_add(check, &snapshots);
     if (r == 0 && fix && !check->check_errors && !check->corruptions)
         return qcow2_marks_clear(c);

@@ -108,6 +108,15 @@ static inline bool qcow2_cluster_count(struct qcow2_checker *c, uint64_t cluster
     return true;
 }
 
+/* ---- qcow2-check-snapshots.c ---- */
+
+/* Look for what is wrong with the table of snapshots, and read it; where it is mended, as it will
+ * be. Returns 0 or a negative errno. */
+int qcow2_snapshots_check(struct qcow2_checker *c);
+/* Write the table anew where something was found wrong with it, if that is to be mended. Clusters
+ * must be counted as they are by then. Returns 0 or a negative errno, told. */
+int qcow2_snapshots_mend(struct qcow2_checker *c);
+
 /* ---- qcow2-check-walk.c ---- */
 
 /* A table of one cluster that is wanted, and read. */

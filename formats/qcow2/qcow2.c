@@ -94,7 +94,7 @@ static int qcow2_open(struct fmt_image *image)
         r = backing_read(image);
     /* Check reads the snapshots itself, and tells of a broken table. */
     if (r == 0 && !(image->flags & FMT_OPEN_CHECK))
-        r = qcow2_snapshots_read(image);
+        r = qcow2_snapshots_read(image, NULL);
     if (r == 0)
         r = qcow2_bitmaps_read(image);
     if (r < 0 || !(image->flags & FMT_OPEN_WRITABLE))

@@ -20,6 +20,7 @@ enum {
     QCOW2_HEADER_V3_BYTES = 112,
     QCOW2_VERSION_OFF = 4,
     QCOW2_REFCOUNT_TABLE_OFF = 48,
+    QCOW2_SNAPSHOT_COUNT_OFF = 60,
     QCOW2_INCOMPATIBLE_OFF = 72,
     QCOW2_COMPRESSION_OFF = 104,
 };
@@ -105,7 +106,8 @@ struct qcow2_snapshot {
     struct fmt_snapshot facts;
     uint64_t l1_off;
     uint32_t l1_entries;
-    uint32_t extra_bytes; /* of extra data, as its entry says */
+    uint32_t extra_bytes; /* of extra data, as its entry says; of a repaired one, that are kept */
+    uint64_t extra_off;   /* in the file: what of it is not known here */
 };
 
 struct qcow2_bitmap {
@@ -229,7 +231,19 @@ int qcow2_options_check(struct fmt_image *image);
 
 /* ---- qcow2-snapshot.c ---- */
 
-int qcow2_snapshots_read(struct fmt_image *image);
+enum {
+    QCOW2_SNAPSHOT_HEAD_BYTES = 40, /* of an entry, without what varies */
+    QCOW2_SNAPSHOT_ALIGN_BYTES = 8,
+    QCOW2_SNAPSHOT_EXTRA_BYTES =
+        24, /* that is known: VM state size, disk size, instruction count */
+};
+
+struct qcow2_checker; /* qcow2-check.h */
+
+/* Read the table. With @repair, a table that breaks the rules is read as it will be: extra data
+ * that is too long is cut, what is too much at the table's end left out; that is told, and counted
+ * as corruptions. Returns 0 or a negative errno, recorded. */
+int qcow2_snapshots_read(struct fmt_image *image, struct qcow2_checker *repair);
 int qcow2_snapshot_get(struct fmt_image *image, uint32_t index, struct fmt_snapshot *out);
 int qcow2_snapshot_load(struct fmt_image *image, uint32_t index);
 
