@@ -42,20 +42,20 @@ static void test_items(void **state)
         size_t coded_bytes;
         const char *plain; /* behind the others */
     } rows[] = {
-        {CODED(END),                             ""                                     },
-        {CODED("\x0e\x16\x0e" END),              ""                                     },
-        {CODED("\xe1x" END),                     "x"                                    },
-        {CODED("\xe0\0ABCDEFGHIJKLMNOP" END),    "ABCDEFGHIJKLMNOP"                     },
-        {CODED("\0\x08" END),                    "abc"                                  },
-        {CODED("\x38\1" END),                    "hhhhhhhhhh"                           },
-        {CODED("\xc8\5xyz" END),                 "xyzghxy"                              },
-        {CODED("\x47\x09\0x" END),               "xabc"                                 },
-        {CODED("\xa0\x20\0" END),                "abc"                                  },
-        {CODED("\xbf\x2f\0xyz" END),             "xyzabcdefghxyzabcdefghxyzabcdefghxyza"},
-        {CODED("\0\x08\xf1" END),                "abcd"                                 },
-        {CODED("\0\x08\xf0\0" END),              "abcdefghabcdefghabc"                  },
-        {CODED("\0\x08\x46x" END),               "abcxefg"                              },
-        {CODED("\0\x08\x8exy" END),              "abcxyfgha"                            },
+        {CODED(END),                          ""                                     },
+        {CODED("\x0e\x16\x0e" END),           ""                                     },
+        {CODED("\xe1x" END),                  "x"                                    },
+        {CODED("\xe0\0ABCDEFGHIJKLMNOP" END), "ABCDEFGHIJKLMNOP"                     },
+        {CODED("\0\x08" END),                 "abc"                                  },
+        {CODED("\x38\1" END),                 "hhhhhhhhhh"                           },
+        {CODED("\xc8\5xyz" END),              "xyzghxy"                              },
+        {CODED("\x47\x09\0x" END),            "xabc"                                 },
+        {CODED("\xa0\x20\0" END),             "abc"                                  },
+        {CODED("\xbf\x2f\0xyz" END),          "xyzabcdefghxyzabcdefghxyzabcdefghxyza"},
+        {CODED("\0\x08\xf1" END),             "abcd"                                 },
+        {CODED("\0\x08\xf0\0" END),           "abcdefghabcdefghabc"                  },
+        {CODED("\0\x08\x46x" END),            "abcxefg"                              },
+        {CODED("\0\x08\x8exy" END),           "abcxyfgha"                            },
     };
     char text[300];
 
