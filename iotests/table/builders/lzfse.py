@@ -156,17 +156,19 @@ class Coder:
 
 
 def triples_of(items):
-    """Lengths within what their alphabets have; a distance of 0 is the one before."""
+    """Lengths within what their alphabets have; a distance of 0 is the one before. Where nothing is repeated, it is
+    looked at all the same."""
     last = 0
     for plain, match, distance in items:
-        plain, distance = len(plain), distance or last or 1
+        plain = len(plain)
         while plain or match:
             run = min(plain, PLAIN.max)
             plain -= run
             n = 0 if plain else min(match, MATCH.max)
             match -= n
-            yield run, n, 0 if distance == last else distance
-            last = distance
+            this = distance if n else last or 1
+            yield run, n, 0 if this == last else this
+            last = this
 
 
 def frequency_bits(value):
