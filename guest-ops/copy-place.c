@@ -88,7 +88,10 @@ static int piece_place(struct worker *w, struct chunk *chunk, const struct copy_
             is_data = sparse_data_find(&how->sparse, data + done, piece->bytes - done,
                                        piece->offset + done, &n);
         w->paced_bytes += is_data || !how->zero_init ? n : 0;
-        if (is_data)
+        if (is_data && how->detect_zeroes && piece->status == COPY_DATA &&
+            sparse_is_zero(data + done, n))
+            r = fmt_image_write_zeroes(how->target, piece->offset + done, n, how->detect_unmap);
+        else if (is_data)
             r = data_place(w, chunk, piece, piece->offset + done, data + done, n);
         else if (!how->zero_init)
             r = fmt_image_write_zeroes(how->target, piece->offset + done, n, true);

@@ -56,6 +56,8 @@ struct copy_how {
     bool zero_init;         /* what is not written reads as zeroes */
     bool top_only;          /* the target has the sources' backing files, too */
     bool is_dd;             /* all is data, and messages have no offsets */
+    bool detect_zeroes;     /* what is written, and holds nothing else, is written as zeroes */
+    bool detect_unmap;      /* ... which may be holes */
     bool offload;           /* file systems are to copy what they can */
     bool in_order;          /* places depend on the order of writing */
     bool data_first;        /* an image in use: no table may lead to data that is not there yet */

@@ -234,6 +234,7 @@ static int how_fill(struct convert *c)
     uint64_t size = round_up_u64(target->facts.virtual_bytes, FMT_SECTOR_BYTES);
     bool is_new = tree_find(job, c->root, "create", &(struct tree_item){0});
     uint64_t sparse = tree_get_u64(job, c->root, "sparse-bytes", 0);
+    struct fmt_bytes detect = job_bytes(c, c->root, "detect-zeroes");
 
     how->compressed = job_flag(c, "compressed");
     how->level = (int)min_u64(INT32_MAX, tree_get_u64(job, c->root, "compression-level", 0));
@@ -248,6 +249,8 @@ static int how_fill(struct convert *c)
     how->zeroes_are_data = target->driver->allocate && target->driver->encrypt &&
                            strcmp(target->driver->name, "luks") == 0;
     how->data_first = !(target->flags & FMT_OPEN_NEW) && target->facts.cluster_bytes > 0;
+    how->detect_unmap = fmt_bytes_equal(detect, "unmap");
+    how->detect_zeroes = how->detect_unmap || fmt_bytes_equal(detect, "on");
     how->offload = job_flag(c, "offload") && target->driver->offloads && !target->facts.encrypted;
     how->in_order = strcmp(target->driver->name, "raw") != 0;
     if (how->in_order &&

@@ -197,6 +197,9 @@ static Value *job_new(const ConvertRun *run, Value *sources)
     value_dict_put_bool(job, "progress-fine", progress_stream_is_open(&run->progress.stream));
     value_dict_put_bool(job, "target-is-zero",
                         command_line_has(line, COMMAND_OPTION_TARGET_IS_ZERO));
+    if (run->target.node && value_dict_get_string(run->target.node, "detect-zeroes"))
+        value_dict_put_string(job, "detect-zeroes",
+                              value_dict_get_string(run->target.node, "detect-zeroes"));
     value_dict_put_bool(job, "has-backing", run->has_backing);
     value_dict_put_bool(job, "bitmaps", command_line_has(line, COMMAND_OPTION_BITMAPS));
     value_dict_put_bool(job, "skip-broken-bitmaps",

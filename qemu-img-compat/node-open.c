@@ -30,11 +30,28 @@ static bool node_says(const Value *node, const char *key, bool flag)
     return value_dict_has(node, key) && node_flag(node, key) == flag;
 }
 
+static const char read_only[] = "Block node is read-only";
+
+/* Is the node one to be written to, as far as its options go? */
+static bool is_writable(const NodeOpen *run, const Value *node)
+{
+    return run->writable && !node_says(node, "read-only", true);
+}
+
+/* Who writes must take the locks. */
+static bool share_check(const NodeOpen *run, const Value *node, GError **error)
+{
+    return !is_writable(run, node) || !node_flag(node, "force-share") ||
+           failure_set(error, "force-share=on can only be used with read-only images");
+}
+
 /* Demands of a file's options that cannot be met. */
-static bool file_options_check(const Value *file, GError **error)
+static bool file_options_check(const NodeOpen *run, const Value *file, GError **error)
 {
     const char *manager = value_dict_get_string(file, "pr-manager");
 
+    if (!share_check(run, file, error))
+        return false;
     if (g_strcmp0(value_dict_get_string(file, "aio"), "native") == 0 &&
         !node_flag(file, "cache.direct"))
         return failure_set(error, "aio=native was specified, but it requires cache.direct=on, "
@@ -64,7 +81,7 @@ static bool file_open(const NodeOpen *run, const Value *file, const Driver *driv
     FileOpen open = {.filename = value_dict_get_string(file, "filename"),
                      .driver = value_dict_get_string(file, "driver"),
                      .named_by_user = run->named_by_user,
-                     .writable = run->writable,
+                     .writable = is_writable(run, file),
                      .shares_all =
                          driver && is_plain(driver) && (run->writable || !options->no_share),
                      .direct = node_flag(file, "cache.direct"),
@@ -74,7 +91,7 @@ static bool file_open(const NodeOpen *run, const Value *file, const Driver *driv
     g_autoptr(Value) typed = node_options_typed(file, error);
     int status;
 
-    if (!typed || !file_options_check(file, error))
+    if (!typed || !file_options_check(run, file, error))
         return false;
     bool opened = session_file_open(run->session, &open, device, &status, error);
     if (!opened && !options->no_share && !driver && status == -EAGAIN) {
@@ -95,7 +112,7 @@ static const char *node_name(const Value *node, const char *otherwise)
 }
 
 /* What a node demands of the one below that cannot be. */
-static bool stack_check(const Value *node, const Value *file, GError **error)
+static bool stack_check(const NodeOpen *run, const Value *node, const Value *file, GError **error)
 {
     const char *driver = value_dict_get_string(node, "driver");
 
@@ -104,7 +121,9 @@ static bool stack_check(const Value *node, const Value *file, GError **error)
                            node_name(file, "#block000"), node_name(node, "#block001"));
     if (driver && !is_plain(driver_find(driver)) && node_says(file, "read-only", true) &&
         node_says(node, "read-only", false))
-        return failure_set(error, "Block node is read-only");
+        return failure_set(error, read_only);
+    if (is_writable(run, node) && node_says(file, "read-only", true))
+        return failure_set(error, read_only);
     return true;
 }
 
@@ -234,7 +253,7 @@ static Value *stacked_describe(const NodeOpen *run, const Value *node, GError **
                          &below, error))
         return NULL;
     g_autoptr(Value) whole = node_stacked_whole(node, below);
-    if (!stack_check(node, file, error) || !node_filter_check(run, node, error))
+    if (!stack_check(run, node, file, error) || !node_filter_check(run, node, error))
         return NULL;
     Value *options = driver ? node_options_typed(node, error) : value_new_dict();
     if (!options || !node_header_open(run, node, options, &header, error)) {
@@ -288,7 +307,11 @@ Value *session_node_open(Session *session, const Value *node, bool named_by_user
 Value *session_target_open(Session *session, const Value *node, GError **error)
 {
     const NodeOpen run = {.session = session, .named_by_user = true, .writable = true};
-    return node_describe(&run, node, error);
+    Value *description = share_check(&run, node, error) ? node_describe(&run, node, error) : NULL;
+
+    if (description && !is_writable(&run, node) && !value_dict_has(description, "fault"))
+        value_dict_put_string(description, "fault", read_only);
+    return description;
 }
 
 uint32_t session_description_device(const Value *description)
