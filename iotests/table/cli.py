@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line of the differential table."""
 import argparse
-import concurrent.futures
 import glob
 import hashlib
 import os
@@ -10,10 +9,9 @@ import shlex
 import shutil
 import sys
 import tempfile
-import threading
 import time
 
-from . import engines, pending, report, rows, run, scratch
+from . import engines, pending, report, rows, run, scratch, starter, work
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -32,8 +30,6 @@ def parse_arguments(arguments):
     parser.add_argument("--show", action="store_true", help="print what the reference answers")
     parser.add_argument("--keep", action="store_true", help="set up the first case in a folder, "
                         "print how to run it by hand, and run nothing")
-    parser.add_argument("--pack", action="store_true",
-                        help="keep the reference's answers to these cases in rows/answers.json")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--lines", type=int, default=12, help="lines of difference to print")
     parser.add_argument("--summary", metavar="FILE", help="also write failures there, by cause")
@@ -51,6 +47,13 @@ def default_program():
     return os.environ.get("QEMU_IMG", os.path.join(os.path.dirname(HERE), "build", "qemu-img"))
 
 
+def starter_path(options):
+    """The program `starter` lies beside the one under test, or else beside the one that is built here."""
+    folders = [os.path.dirname(os.path.abspath(program)) for program in (options.program, default_program())]
+    return os.path.join(next((folder for folder in folders if os.path.exists(os.path.join(folder, "starter"))),
+                             folders[1]), "starter")
+
+
 def cache_folder():
     base = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
     return os.path.join(base, "qemu-img-compat", "differential")
@@ -59,7 +62,7 @@ def cache_folder():
 def choose_contenders(options, runner):
     """The contenders, and how many engines cannot run here."""
     if options.program == "reference":
-        return [run.Contender("reference", runner.reference.words, runner.reference.environment)], 0
+        return [runner.reference], 0
     program = os.path.abspath(options.program)
     if not os.access(program, os.X_OK):
         raise SystemExit(f"differential: no program {program} (see --program)")
@@ -70,87 +73,45 @@ def choose_contenders(options, runner):
             print(f"skipped engine {engine}: {reason}")
             skipped += 1
         else:
-            result.append(run.program_contender(program, engine))
+            result.append(run.program_contender(program, engine, runner.tools.starter))
     return result, skipped
 
 
-class Table:
-    """Runs cases with worker threads and counts."""
+class Tally:
+    """Counts verdicts, and prints what differs."""
 
-    def __init__(self, options, runner, contenders):
+    def __init__(self, options, contenders):
         self.options = options
-        self.runner = runner
         self.contenders = contenders
-        self.local = threading.local()
-        self.lock = threading.Lock()
-        self.passed = 0
-        self.skipped = 0
+        self.passed = self.skipped = self.late = 0
         self.failures = []
-        self.stopped = False
-        self.started = time.monotonic()
-        self.late = 0
         self.missing = set()
         self.pending = pending.Pending(os.path.join(HERE, "rows", "pending"))
 
-    def work(self, case):
-        if self.stopped:
-            return
-        if self.options.budget and time.monotonic() - self.started > self.options.budget:
-            with self.lock:
-                self.skipped += len(self.contenders)
-                self.late += 1
-            return
-        if not hasattr(self.local, "slot"):
-            self.local.slot = self.runner.slot()
-        slot = self.local.slot
-        case = run.place_case(case, slot.folder)
-        try:
-            expected = self.runner.expected(case, slot)
-            if self.options.show:
-                self.show(case, expected)
-            for contender in self.contenders:
-                lines = self.difference(case, contender, expected, slot)
-                self.count(f"{case.name} [{contender.name}]", case, lines)
-        except scratch.Unavailable as error:
-            with self.lock:
-                self.skipped += len(self.contenders)
-                self.missing.add(str(error))
-        except scratch.SetupError as error:
-            self.count(f"{case.name} [setup]", case, [f"  {error}"])
-
-    def difference(self, case, contender, expected, slot):
-        """The lines that tell how the contender's outcome differs.
-
-        How much space a file takes also depends on where the file system found it just then: what
-        differs in that alone is compared once more, with a new answer of the reference.
-        """
-        got = self.runner.outcome(contender, case, slot)
-        lines = report.compare(case, expected, got, self.options.lines)
-        if lines and report.is_space_only(lines):
-            expected = self.runner.outcome(self.runner.reference, case, slot)
-            got = self.runner.outcome(contender, case, slot)
-            lines = report.compare(case, expected, got, self.options.lines)
-        return lines
-
-    def show(self, case, outcome):
-        with self.lock:
-            for words, result in zip(case.runs, outcome["runs"]):
-                print(f"{case.name} $ qemu-img {shlex.join(words)}")
-                print(result["out"] + result["err"] + f"[{result['status']}]")
+    def add(self, case, verdict):
+        if verdict.shown:
+            print(verdict.shown, end="")
+        if verdict.late or verdict.missing:
+            self.skipped += len(self.contenders)
+            self.late += verdict.late
+            self.missing |= {verdict.missing} - {""}
+        for name, lines in verdict.results:
+            self.count(f"{case.name} [{name}]", case, lines)
 
     def count(self, title, case, lines):
-        with self.lock:
-            if not lines:
-                self.passed += 1
-                return
-            reason = self.pending.excuse(f"{case.name} {case.text()}")
-            if reason:
-                self.skipped += 1
-                print(f"skipped {title}: {reason}")
-                return
-            self.failures.append((f"{title} {case.title()[:200]}", lines))
-            print("\n".join([f"FAIL {title}"] + lines), flush=True)
-            self.stopped = len(self.failures) == self.options.stop
+        if not lines:
+            self.passed += 1
+            return
+        reason = self.pending.excuse(f"{case.name} {case.text()}")
+        if reason:
+            self.skipped += 1
+            print(f"skipped {title}: {reason}")
+            return
+        self.failures.append((f"{title} {case.title()[:200]}", lines))
+        print("\n".join([f"FAIL {title}"] + lines), flush=True)
+
+    def is_enough(self):
+        return self.options.stop and len(self.failures) >= self.options.stop
 
 
 def keep(case, runner):
@@ -181,43 +142,55 @@ def main(arguments):
         for case in cases:
             print(case.name, ascii(case.title()))
         return 0
-    reference = run.Reference(os.path.join(HERE, "reference"))
+    reference = run.Reference(os.path.join(HERE, "reference"), starter.Starter(starter_path(options)))
     runner = run.Runner(reference, cache_folder(), options.scratch, not options.update_none)
-    if options.pack:
-        print(f"{runner.pack(cases)} answers packed")
-        return 0
-    if options.keep:
+    if options.keep and cases:
         keep(cases[0], runner)
         return 0
     started = time.monotonic()
-    contenders, engines_skipped = choose_contenders(options, runner)
-    table = Table(options, runner, contenders)
-    table.skipped = engines_skipped * len(cases)
-    if options.budget:
-        cases.sort(key=lambda case: hashlib.md5(case.name.encode("utf-8", "replace")).digest())
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for future in [pool.submit(table.work, case) for case in cases]:
-            future.result()
-    if table.late:
-        print(f"skipped {table.late} cases: no time left")
-    for reason in sorted(table.missing):
-        print(f"skipped cases: {reason}")
-    if options.only == "" and not options.rows and not table.late:
-        for pattern in table.pending.idle():
-            table.failures.append((f"rows/pending: nothing differs for '{pattern}'", []))
-            print(f"FAIL rows/pending: nothing differs for '{pattern}'")
+    tally = judge(options, runner, cases)
     if options.update_none:
         shutil.rmtree(os.path.dirname(runner.prepared.root), ignore_errors=True)
-    return finish(options, table, time.monotonic() - started)
+    return finish(options, tally, time.monotonic() - started)
 
 
-def finish(options, table, seconds):
+def judge(options, runner, cases):
+    """Runs all cases; returns what was counted."""
+    contenders, engines_skipped = choose_contenders(options, runner)
+    tally = Tally(options, contenders)
+    tally.skipped = engines_skipped * len(cases)
+    if options.budget:
+        cases.sort(key=mixed)
+    worker = work.Worker(options, runner, contenders, cases)
+    for verdict in work.verdicts(worker):
+        if tally.is_enough():
+            worker.stopped.set()
+        else:
+            tally.add(cases[verdict.number], verdict)
+    if tally.late:
+        print(f"skipped {tally.late} cases: no time left")
+    for reason in sorted(tally.missing):
+        print(f"skipped cases: {reason}")
+    if options.only == "" and not options.rows and not tally.late:
+        for pattern in tally.pending.idle():
+            tally.failures.append((f"rows/pending: nothing differs for '{pattern}'", []))
+            print(f"FAIL rows/pending: nothing differs for '{pattern}'")
+    return tally
+
+
+def mixed(case):
+    """Puts cases in an order that mixes files and rows, but for those that are set up alike."""
+    return [hashlib.md5(text.encode("utf-8", "replace")).digest()
+            for text in (repr(scratch.Prepared.split(case.setup)[0] or case.name), case.name)]
+
+
+def finish(options, tally, seconds):
     if options.summary:
         with open(options.summary, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write("\n".join(report.summary(table.failures)) + "\n")
-    print(f"{table.passed} passed, {len(table.failures)} failed, {table.skipped} skipped "
+            file.write("\n".join(report.summary(tally.failures)) + "\n")
+    print(f"{tally.passed} passed, {len(tally.failures)} failed, {tally.skipped} skipped "
           f"({seconds:.0f} s)")
-    return 1 if table.failures or not table.passed + table.skipped else 0
+    return 1 if tally.failures or not tally.passed + tally.skipped else 0
 
 
 def run_main():

@@ -204,11 +204,11 @@ class RowsFile:
 
 
 def load(paths):
-    """All cases of the given files; the name of the file leads the name of the case."""
-    result = []
+    """All cases of the given files, each once; the name of the file leads the name of the case."""
+    result = {}
     for path in paths:
         stem = os.path.basename(path).removesuffix(".rows")
         for case in RowsFile(path).cases():
             case.name = f"{stem}/{case.name}"
-            result.append(case)
-    return result
+            result.setdefault(case.text(), case)
+    return list(result.values())

@@ -4,18 +4,16 @@ import hashlib
 import json
 import os
 import re
-import select
 import shlex
-import signal
 import subprocess
-import time
 import uuid
 
 from . import builders, scratch, state
 
 TIMEOUT_SECONDS = 20
+SETUP_SECONDS = 60
 OUTPUT_LIMIT = 200_000
-CACHE_LAYOUT = 7
+CACHE_LAYOUT = 8
 
 # What differs from one run of the reference to the next: random node names, measured times.
 UNSTEADY = (
@@ -37,8 +35,9 @@ def base_environment():
 class Reference:
     """The reference's tools, as the script `reference` names them."""
 
-    def __init__(self, script):
+    def __init__(self, script, starter):
         self.script = script
+        self.starter = starter
         self.version = self.ask("--version")
         self.commands = {}
 
@@ -60,20 +59,39 @@ class Reference:
             self.commands[tool] = (words, environment)
         return self.commands[tool]
 
+    def run(self, tool, arguments, folder):
+        """Runs one of the tools for a setup line; returns how it ended."""
+        words, environment = self.command(tool)
+        return self.starter.run(words + list(arguments), hasty_environment(self.starter, environment, arguments),
+                                folder, seconds=SETUP_SECONDS)
+
+
+def hasty_environment(starter, environment, arguments):
+    """The reference's environment for this command: with LUKS it need not measure for seconds (see hasty.c)."""
+    if not any("luks" in word for word in arguments):
+        return dict(environment)
+    return {**environment, "LD_PRELOAD": os.path.join(os.path.dirname(starter.path), "hasty.so")}
+
 
 class Contender:
     """A program to run cases with: the reference's qemu-img or the one under test."""
 
-    def __init__(self, name, words, environment):
+    def __init__(self, name, words, environment, starter):
         self.name = name
         self.words = words
         self.environment = environment
+        self.starter = starter
+
+    def environment_for(self, arguments):
+        if self.name != "reference":
+            return dict(self.environment)
+        return hasty_environment(self.starter, self.environment, arguments)
 
 
-def program_contender(path, engine):
+def program_contender(path, engine, starter):
     environment = base_environment()
     environment["QEMU_IMG_COMPAT_ENGINE"] = engine
-    return Contender(engine, [path], environment)
+    return Contender(engine, [path], environment, starter)
 
 
 def size_number(text):
@@ -99,31 +117,6 @@ KNOWN_FLAGS = {"memory", "file-size", "no-capabilities", "stdin", "umask", "cwd"
                "filter-version", "reference", "bounded"}
 
 
-class Meter:
-    """Has a command tell what it took, by the program `measured` beside it, if that is there."""
-
-    def __init__(self, contender, arguments, flags):
-        helper = os.path.join(os.path.dirname(contender.words[0]), "measured")
-        self.reader = None
-        self.words, self.writer = [], ()
-        measured = arguments[:1] == ["info"] or "bounded" in flags
-        if contender.name != "reference" and measured and os.access(helper, os.X_OK):
-            self.reader, writer = os.pipe()
-            self.words, self.writer = [helper, str(writer)], (writer,)
-
-    def started(self):
-        """To be called once the command runs."""
-        for writer in self.writer:
-            os.close(writer)
-
-    def result(self):
-        if self.reader is None:
-            return {}
-        with open(self.reader, encoding="ascii") as file:
-            fields = file.read().split()
-        return {"seconds": int(fields[0]) / 1e6, "kib": int(fields[1])} if fields else {}
-
-
 def json_fault(arguments, out, status):
     """Why what should be JSON is none, or ""."""
     outputs = [word for word in arguments if word.startswith("--output")]
@@ -136,55 +129,26 @@ def json_fault(arguments, out, status):
     return ""
 
 
-def finish(process, seconds):
-    """What the command prints, and its status. communicate() would look for the end in ever longer naps."""
-    deadline = time.monotonic() + seconds
-    outputs = {process.stdout.fileno(): [], process.stderr.fileno(): []}
-    end = os.pidfd_open(process.pid)
-    poll = select.poll()
-    waiting = {end, *outputs}
-    for descriptor in waiting:
-        poll.register(descriptor, select.POLLIN)
-    timeout = False
-    while waiting:
-        ready = poll.poll(None if timeout else max(deadline - time.monotonic(), 0) * 1000)
-        if not ready and not timeout:
-            timeout = True
-            os.killpg(process.pid, signal.SIGKILL)
-        for descriptor, _ in ready:
-            data = os.read(descriptor, 1 << 16) if descriptor != end else b""
-            if data:
-                outputs[descriptor].append(data)
-            else:
-                poll.unregister(descriptor)
-                waiting.remove(descriptor)
-    os.close(end)
-    status = process.wait()
-    out, err = (b"".join(parts) for parts in outputs.values())
-    process.stdout.close()
-    process.stderr.close()
-    return out, err, "timeout" if timeout else status
-
-
 def run_command(contender, arguments, flags, folder):
     """Runs one command line; returns a dictionary with its outputs and its status."""
-    environment = dict(contender.environment)
+    environment = contender.environment_for(arguments)
     for key, value in flags.items():
         if key.startswith("env:"):
             environment[key[4:]] = value
         elif key not in KNOWN_FLAGS:
             raise scratch.SetupError(f"unknown flag '{key}'")
-    meter = Meter(contender, arguments, flags)
-    process = subprocess.Popen(
-        prefix_words(flags) + meter.words + contender.words + arguments, env=environment,
-        cwd=os.path.join(folder, flags.get("cwd", "")), umask=int(flags.get("umask", "022"), 8),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True, pass_fds=meter.writer)
-    meter.started()
-    out, err, status = finish(process, float(flags.get("timeout", TIMEOUT_SECONDS)))
-    result = {"out": clean(out, flags), "err": clean(err, flags), "status": status}
+    try:
+        ended = contender.starter.run(
+            prefix_words(flags) + contender.words + arguments, environment,
+            os.path.join(folder, flags.get("cwd", "")), flags.get("umask", "022"),
+            float(flags.get("timeout", TIMEOUT_SECONDS)))
+    except OSError as error:
+        raise scratch.SetupError(str(error)) from error
+    result = {"out": clean(ended.out, flags), "err": clean(ended.err, flags), "status": ended.status}
     if contender.name != "reference":
-        result.update(meter.result(), json_fault=json_fault(arguments, out, status))
+        result.update(json_fault=json_fault(arguments, ended.out, ended.status))
+        if arguments[:1] == ["info"] or "bounded" in flags:
+            result.update(seconds=ended.seconds, kib=ended.kib)
     return result
 
 
@@ -196,23 +160,49 @@ def clean(output, flags):
 
 
 class Judge:
-    """Says what the reference's info and check make of a file."""
+    """Says what the reference makes of the files in a folder.
 
-    def __init__(self, contender, folder):
+    Answers are kept, by all that is in the folder: what both engines left is mostly what the reference left.
+    """
+
+    KEPT_MAX = 1000
+
+    def __init__(self, contender, contents, kept):
         self.contender = contender
-        self.folder = folder
+        self.contents = contents
+        self.folder = contents.slot.folder
+        self.kept = kept
+        self.identity = None
+
+    def ask(self, method, name):
+        if self.identity is None:
+            self.identity = self.contents.identity()
+        key = (self.identity, method, name)
+        if key not in self.kept:
+            if len(self.kept) >= self.KEPT_MAX:
+                self.kept.clear()
+            self.kept[key] = method(self, name)
+        return self.kept[key]
 
     def __call__(self, name, ignored_keys):
-        text = ""
-        for words in (["info", "--output=json", name], ["check", name]):
-            done = run_command(self.contender, words, {}, self.folder)
-            text += f"{done['out']}{done['err']}[{done['status']}]\n"
+        text = self.ask(Judge.verdict, name)
         for key in ignored_keys:
             text = re.sub(rf'"{key}": ("[^"]*"|\d+)', f'"{key}": ...', text)
         return text
 
+    def verdict(self, name):
+        """What info and check say."""
+        text = ""
+        for words in (["info", "--output=json", name], ["check", name]):
+            done = run_command(self.contender, words, {}, self.folder)
+            text += f"{done['out']}{done['err']}[{done['status']}]\n"
+        return text
+
     def disk(self, name):
         """A hash of the disk in the image, and how check ends."""
+        return self.ask(Judge.disk_hash, name)
+
+    def disk_hash(self, name):
         raw = os.path.join(self.folder, ".disk")
         check = run_command(self.contender, ["check", "-q", name], {}, self.folder)
         done = run_command(self.contender, ["convert", "-O", "raw", name, ".disk"], {}, self.folder)
@@ -224,9 +214,11 @@ class Judge:
             if os.path.exists(raw):
                 os.remove(raw)
 
-
     def facts(self, name):
         """What info says of the image, without what differs from file to file."""
+        return self.ask(Judge.facts_found, name)
+
+    def facts_found(self, name):
         done = run_command(self.contender, ["info", "--output=json", name], {}, self.folder)
         try:
             found = json.loads(done["out"])
@@ -240,18 +232,12 @@ class Judge:
         return found
 
 
-# Options whose effect depends on the file system.
-FILE_SYSTEM = re.compile("nocow|extent_size_hint|preallocation")
-# Answers of the reference that take it long (a key derivation of seconds), as `--pack` wrote them.
-PACKED = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "rows", "answers.json")
-
-
 class Runner:
     """Runs whole cases in scratch folders."""
 
     def __init__(self, reference, cache, base, use_cache):
-        self.reference = Contender("reference", *reference.command("qemu-img"))
-        self.reader = Contender("reference", *reference.command("qemu-io"))
+        self.reference = Contender("reference", *reference.command("qemu-img"), reference.starter)
+        self.reader = Contender("reference", *reference.command("qemu-io"), reference.starter)
         self.tools = reference
         self.version = reference.version
         self.cache = cache
@@ -260,10 +246,7 @@ class Runner:
         prepared = cache if use_cache else os.path.join(base, "prepared-" + uuid.uuid4().hex[:8])
         self.prepared = scratch.Prepared(os.path.join(prepared, "prepared"), reference)
         os.makedirs(os.path.join(cache, "results"), exist_ok=True)
-        self.packed = {}
-        if use_cache and os.path.exists(PACKED):
-            with open(PACKED, encoding="utf-8") as file:
-                self.packed = json.load(file)
+        self.judged, self.hashes = {}, {}
 
     def slot(self):
         return scratch.Slot(self.base)
@@ -280,8 +263,8 @@ class Runner:
             runs = [run_command(contender, run, case.flags, slot.folder) for run in case.runs]
         finally:
             setup.close()
-        rules = state.Rules(case.files)
-        files = state.describe(slot.folder, rules, Judge(self.reference, slot.folder))
+        rules, contents = state.Rules(case.files), state.Contents(slot, self.hashes)
+        files = state.describe(contents, rules, Judge(self.reference, contents, self.judged))
         for words in rules.io:
             files["qemu-io " + shlex.join(words)] = run_command(self.reader, words, {}, slot.folder)
         for words in rules.img:
@@ -297,28 +280,11 @@ class Runner:
             parts += (builders.version(case.setup),)
         return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
 
-    def pack(self, cases):
-        """Writes what the reference answered to these cases, as far as that is the same everywhere."""
-        slot, packed, self.packed = self.slot(), {}, {}
-        for case in cases:
-            case = place_case(case, slot.folder)
-            text = case.text()
-            if not self.prepared.split(case.setup)[0] and slot.folder not in text and \
-                    not FILE_SYSTEM.search(text):
-                packed[self.key(case, slot)] = self.expected(case, slot)
-        with open(PACKED, "w", encoding="utf-8") as file:
-            json.dump(packed, file, indent=0, sort_keys=True)
-            file.write("\n")
-        return len(packed)
-
     def expected(self, case, slot):
         """The reference's outcome, from the cache if it is there."""
         if not self.use_cache:
             return self.outcome(self.reference, case, slot)
-        key = self.key(case, slot)
-        if key in self.packed:
-            return self.packed[key]
-        path = os.path.join(self.cache, "results", key)
+        path = os.path.join(self.cache, "results", self.key(case, slot))
         try:
             with open(path, encoding="utf-8") as file:
                 return json.load(file)

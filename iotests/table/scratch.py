@@ -11,7 +11,9 @@ import uuid
 
 from . import blocks, builders, corpus, disks, hostile, pack, seal
 
-REFERENCE_VERBS = ("img", "io")
+# What takes longer to make than to copy.
+SLOW_VERBS = ("img", "io", "disk", "build", "pack", "chain")
+UNTOUCHED_NS = 10 ** 18  # a day in 2001
 
 
 class SetupError(Exception):
@@ -56,20 +58,37 @@ def copy_file(source, target):
 def copy_tree(source, target):
     """Copies a folder of regular files, folders and symbolic links."""
     for entry in os.scandir(source):
-        to = os.path.join(target, entry.name)
-        if entry.is_symlink():
-            os.symlink(os.readlink(entry.path), to)
-        elif entry.is_dir():
-            os.mkdir(to)
-            copy_tree(entry.path, to)
-        else:
-            copy_file(entry.path, to)
+        copy_entry(entry, os.path.join(target, entry.name))
+
+
+def copy_entry(entry, to):
+    if entry.is_symlink():
+        os.symlink(os.readlink(entry.path), to)
+    elif entry.is_dir():
+        os.mkdir(to)
+        copy_tree(entry.path, to)
+    else:
+        copy_file(entry.path, to)
 
 
 def empty_folder(path):
     """Makes the folder, or removes what it holds."""
+    try:
+        if stat.S_IMODE(os.stat(path).st_mode) == 0o755 and remove_files(path):
+            return
+    except OSError:
+        pass
     shutil.rmtree(path, onerror=make_removable)
     os.makedirs(path)
+
+
+def remove_files(path):
+    """Removes what is in the folder, as far as that is easy. False: there is a folder in it."""
+    for entry in list(os.scandir(path)):
+        if entry.is_dir(follow_symlinks=False):
+            return False
+        os.unlink(entry.path)
+    return True
 
 
 def make_removable(function, path, error):
@@ -117,12 +136,10 @@ class Setup:
         return os.path.join(self.folder, name)
 
     def reference(self, tool, arguments):
-        words, environment = self.tools.command(tool)
-        done = subprocess.run(words + list(arguments), env=environment, cwd=self.folder,
-                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if done.returncode != 0:
-            text = os.fsdecode(done.stderr).strip()
-            raise SetupError(f"setup {tool} {' '.join(arguments)}: {text}")
+        ended = self.tools.run(tool, arguments, self.folder)
+        if ended.status != 0:
+            text = os.fsdecode(ended.err).strip()
+            raise SetupError(f"setup {tool} {' '.join(arguments)}: {text} [{ended.status}]")
 
     def do_img(self, *arguments):
         self.reference("qemu-img", arguments)
@@ -145,7 +162,7 @@ class Setup:
         """Opens an image with the reference's qemu-io and keeps it open, locks and all."""
         words, environment = self.tools.command("qemu-io")
         process = subprocess.Popen(words + list(arguments), env=environment, cwd=self.folder,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.held.append(process)
         process.stdin.write(b"length\n")
         process.stdin.flush()
@@ -269,19 +286,22 @@ class Setup:
 
 
 class Prepared:
-    """Folders made by the reference's commands in setup lines, made once and copied afterwards."""
+    """Folders made by slow setup lines, such as the reference's commands, made once and copied afterwards."""
 
     def __init__(self, folder, tools):
         self.root = folder
         self.tools = tools
+        self.known = {}
         os.makedirs(folder, exist_ok=True)
 
     @staticmethod
     def split(setup):
-        """Cuts setup lines after the last one that needs the reference: the rest is cheap."""
+        """Cuts setup lines after the last one that is slow: the rest is cheap, or tied to its place."""
         count = 0
         for index, words in enumerate(setup):
-            if words[0] in REFERENCE_VERBS:
+            if builders.names_place(words):
+                break
+            if words[0] in SLOW_VERBS:
                 count = index + 1
         return setup[:count], setup[count:]
 
@@ -289,6 +309,12 @@ class Prepared:
         """Returns (folder, identity) for these setup lines; the identity changes when it is remade."""
         if not setup:
             return None, ""
+        text = repr(setup)
+        if text not in self.known:
+            self.known[text] = self.find(setup)
+        return self.known[text]
+
+    def find(self, setup):
         made = (builders.version(setup),) if builders.version(setup) else ()
         key = hashlib.sha256(repr((self.tools.version, setup) + made).encode("utf-8", "replace")).hexdigest()
         folder = os.path.join(self.root, key[:40])
@@ -326,10 +352,54 @@ class Slot:
                 self.lock.close()
                 continue
             self.folder = os.path.join(base, f"slot-{number:02}")
+            self.tree, self.marks = None, {}
             return
         raise SetupError("no scratch folder is free")
 
     def fill(self, tree):
-        empty_folder(self.folder)
+        """Makes the folder what the tree is. Files that nobody has touched since the last time stay."""
+        if tree is None or tree != self.tree:
+            empty_folder(self.folder)
+            self.marks = {}
+        else:
+            self.clean()
+        self.tree = tree
         if tree:
-            copy_tree(tree, self.folder)
+            self.complete(tree)
+
+    def mark(self, name):
+        """Facts of the file, some of which change whenever it does: copies have a time that no writer sets."""
+        info = os.lstat(os.path.join(self.folder, name))
+        return (info.st_ino, info.st_mtime_ns, info.st_ctime_ns, info.st_mode, info.st_nlink, info.st_size,
+                info.st_blocks)
+
+    def is_untouched(self, name):
+        """Is the file of that name, in the folder itself, still what the tree has?"""
+        return name in self.marks and self.marks[name] == self.mark(name)
+
+    def clean(self):
+        """Removes all but files that are untouched."""
+        if stat.S_IMODE(os.stat(self.folder).st_mode) != 0o755:
+            os.chmod(self.folder, 0o755)
+        kept = {}
+        for entry in list(os.scandir(self.folder)):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, onerror=make_removable)
+            elif self.is_untouched(entry.name):
+                kept[entry.name] = self.marks[entry.name]
+            else:
+                os.unlink(entry.path)
+        self.marks = kept
+
+    def complete(self, tree):
+        """Copies what is not there."""
+        for entry in os.scandir(tree):
+            to = os.path.join(self.folder, entry.name)
+            if entry.name in self.marks:
+                continue
+            if entry.is_file(follow_symlinks=False):
+                copy_file(entry.path, to)
+                os.utime(to, ns=(UNTOUCHED_NS, UNTOUCHED_NS))
+                self.marks[entry.name] = self.mark(entry.name)
+            else:
+                copy_entry(entry, to)

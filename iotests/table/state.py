@@ -8,8 +8,9 @@ import stat
 
 from . import disks, ids, scratch
 
-BLOCK = 4096
-HEAD = 16 * BLOCK
+HEAD = 64 << 10
+PIECE = 64 << 10
+ZEROES = bytes(PIECE)
 CONTENT_ID = re.compile(rb"\nCID=([0-9a-f]{1,8})\n")
 DESCRIPTOR_END = 21 * 512  # inside a sparse extent
 
@@ -94,27 +95,56 @@ def content_hash(path, masks):
         masks = [(start + size if start < 0 else start, length) for start, length in masks]
         done = 0
         for start, end in scratch.data_extents(file.fileno(), size):
-            offset = max(start // BLOCK * BLOCK, done)
+            offset = max(start // PIECE * PIECE, done)
             while offset < end:
-                chunk = os.pread(file.fileno(), 64 * BLOCK, offset)
-                if not chunk:
-                    break
-                hash_chunk(digest, chunk, offset, masks)
-                offset += len(chunk)
+                piece = masked(os.pread(file.fileno(), PIECE, offset), offset, masks)
+                if piece != ZEROES[:len(piece)]:
+                    digest.update(b"%d:" % offset)
+                    digest.update(piece)
+                offset += PIECE
             done = offset
     return digest.hexdigest()
 
 
-def hash_chunk(digest, chunk, offset, masks):
-    if masks:
-        chunk = masked(chunk, offset, masks)
-    if chunk.count(0) == len(chunk):
-        return
-    for place in range(0, len(chunk), BLOCK):
-        block = chunk[place:place + BLOCK].rstrip(b"\0")
-        if block:
-            digest.update(b"%d:%d:" % (offset + place, len(block)))
-            digest.update(block)
+class Contents:
+    """Hashes of the files in a scratch folder. Of those that are as they were copied, they are kept."""
+
+    KEPT_MAX = 10_000
+
+    def __init__(self, slot, kept):
+        self.slot = slot
+        self.kept = kept
+
+    def hash(self, name, masks=()):
+        key = (self.slot.tree, name, tuple(masks))
+        if key in self.kept and self.slot.is_untouched(name):
+            return self.kept[key]
+        try:
+            result = content_hash(os.path.join(self.slot.folder, name), masks)
+        except PermissionError:
+            return "unreadable"
+        if self.slot.is_untouched(name):
+            if len(self.kept) >= self.KEPT_MAX:
+                self.kept.clear()
+            self.kept[key] = result
+        return result
+
+    def identity(self):
+        """A hash of all that is in the folder: names, kinds, modes, contents, and how much space they take."""
+        digest = hashlib.sha256()
+        for path, folders, files in os.walk(self.slot.folder):
+            folders.sort()
+            for name in sorted(folders + files):
+                full = os.path.join(path, name)
+                info, short = os.lstat(full), os.path.relpath(full, self.slot.folder)
+                content = ""
+                if stat.S_ISLNK(info.st_mode):
+                    content = os.readlink(full)
+                elif stat.S_ISREG(info.st_mode):
+                    content = self.hash(short)
+                digest.update(repr((short, info.st_mode, info.st_size, info.st_blocks, content)).encode(
+                    "utf-8", "replace"))
+        return digest.hexdigest()
 
 
 def content_id_hidden(head):
@@ -132,19 +162,19 @@ def content_id_hidden(head):
     return before + text + rest[inside:], short
 
 
-def describe(folder, rules, judge):
+def describe(contents, rules, judge):
     """A dictionary from names in the folder to what is compared of them."""
-    result = {}
+    result, folder = {}, contents.slot.folder
     for path, folders, files in os.walk(folder):
         for name in folders + files:
             full = os.path.join(path, name)
             short = os.path.relpath(full, folder)
             key = short.encode("utf-8", "surrogateescape").decode("latin-1")
-            result[key] = "there" if rules.names_only else entry(full, short, rules, judge)
+            result[key] = "there" if rules.names_only else entry(full, short, rules, judge, contents)
     return result
 
 
-def entry(full, short, rules, judge):
+def entry(full, short, rules, judge, contents):
     info = os.lstat(full)
     mode = f"{stat.S_IMODE(info.st_mode):04o}"
     if stat.S_ISLNK(info.st_mode):
@@ -171,16 +201,9 @@ def entry(full, short, rules, judge):
         mode += " " + hashlib.sha256(head).hexdigest()
     if rules.ids:
         rules.masks[short] = ids.places(full)
-    result = {"mode": mode, "size": size, "hash": hash_readable(full, rules, short)}
+    result = {"mode": mode, "size": size, "hash": contents.hash(short, rules.masks.get(short, ()))}
     if not rules.any_blocks:
         result["blocks"] = info.st_blocks
     if short in rules.contents:
         result["content"] = "right" if disks.is_content(full, rules.contents[short]) else "wrong"
     return result
-
-
-def hash_readable(full, rules, short):
-    try:
-        return content_hash(full, rules.masks.get(short, []))
-    except PermissionError:
-        return "unreadable"

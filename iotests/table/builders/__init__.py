@@ -32,9 +32,11 @@ def build(kind, path, text, options):
 
 @functools.lru_cache(maxsize=1)
 def sources_hash():
-    """Of this folder's programs, and of those that the disks come from."""
+    """Of the programs that make images."""
     digest = hashlib.sha256()
-    for path in sorted(glob.glob(os.path.join(os.path.dirname(__file__), "*.py"))) + [disks.__file__]:
+    here = os.path.dirname(__file__)
+    others = [os.path.join(os.path.dirname(here), name) for name in ("disks.py", "hostile.py", "pack.py")]
+    for path in sorted(glob.glob(os.path.join(here, "*.py"))) + others:
         with open(path, "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
@@ -42,7 +44,12 @@ def sources_hash():
 
 def version(setup):
     """What answers to a case with these setup lines depend on, besides their text; empty: nothing."""
-    return sources_hash() if any(words[0] in ("build", "disk") for words in setup) else ""
+    return sources_hash() if any(words[0] in ("build", "chain", "disk", "pack") for words in setup) else ""
+
+
+def names_place(words):
+    """Does this setup line make a file that tells in which folder it is? Children tell of their parents."""
+    return words[0] == "build" and any(word.startswith("parent=") for word in words)
 
 
 def put(folder, name, data):
