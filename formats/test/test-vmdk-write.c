@@ -81,6 +81,26 @@ static void test_content_id(void **state)
     fake_world_free(world);
 }
 
+/* A second directory that names no table does not lead into the header. */
+static void test_no_backup_table(void **state)
+{
+    struct fake_world *world = fake_world_new();
+    static uint8_t sector[512], header[512];
+    uint32_t device;
+
+    (void)state;
+    assert_int_equal(driver_create(world, "vmdk", 1 << 20, zeroed, NULL, &device), 0);
+    uint8_t *data = world->device[device].data;
+    memset(data + le64_load(data + VMDK_OFF_BACKUP_DIRECTORY) * 512, 0, 4);
+    memcpy(header, data, sizeof(header));
+    struct fmt_image *image = driver_open(world, "vmdk", device, FMT_OPEN_WRITABLE);
+    assert_int_equal(image->driver->write(image, 0, sector, sizeof(sector)), -FMT_EINVAL);
+    assert_int_equal(image->driver->write_zeroes(image, 0, 65536, true), -FMT_EINVAL);
+    assert_int_equal(image->driver->finish(image), 0);
+    assert_memory_equal(world->device[device].data, header, sizeof(header));
+    fake_world_free(world);
+}
+
 static void test_flat(void **state)
 {
     struct fake_world *world = fake_world_new();
@@ -121,6 +141,13 @@ static void test_split(void **state)
     assert_memory_equal(back, buffer, sizeof(back));
     assert_int_equal(fmt_image_read(image, border + 2048, back, sizeof(back)), 0);
     assert_int_equal(back[0], 0);
+    /* Zeroes over nothing take no room. */
+    const uint64_t before[] = {world->device[1].size_bytes, world->device[2].size_bytes};
+    image = driver_open(world, "vmdk", device, FMT_OPEN_WRITABLE);
+    assert_int_equal(image->driver->write_zeroes(image, border - (8 << 20), 9 << 20, true), 0);
+    assert_int_equal(image->driver->finish(image), 0);
+    assert_int_equal(world->device[1].size_bytes, before[0]);
+    assert_int_equal(world->device[2].size_bytes, before[1]);
     fake_world_free(world);
 }
 
@@ -197,9 +224,13 @@ static void test_parent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write),  cmocka_unit_test(test_content_id),
-        cmocka_unit_test(test_flat),   cmocka_unit_test(test_split),
-        cmocka_unit_test(test_stream), cmocka_unit_test(test_parent),
+        cmocka_unit_test(test_write),
+        cmocka_unit_test(test_content_id),
+        cmocka_unit_test(test_flat),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_parent),
+        cmocka_unit_test(test_no_backup_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

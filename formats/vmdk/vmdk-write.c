@@ -37,17 +37,19 @@ int vmdk_entry_write(struct fmt_image *image, const struct vmdk_extent *extent, 
 {
     struct vmdk_state *state = image->state;
     uint64_t l1_bytes = extent->l1_entry_sectors * (uint64_t)FMT_SECTOR_BYTES;
-    uint32_t backup;
+    uint32_t backup = 0;
     uint8_t entry[4];
 
     le32_store(entry, sector);
     int r = vmdk_cache_select(state, extent->device);
+    if (r == 0 && extent->l1_backup_off)
+        r = fmt_cache_le32(&state->cache, extent->l1_backup_off + in_extent / l1_bytes * 4,
+                           &backup);
+    if (r == 0 && extent->l1_backup_off && backup == 0)
+        r = -FMT_EINVAL; /* no table: where it would be, the header is */
     if (r == 0)
         r = fmt_cache_write(&state->cache, cluster->table_off + cluster->index * 4, entry, 4);
     if (r < 0 || !extent->l1_backup_off)
-        return r;
-    r = fmt_cache_le32(&state->cache, extent->l1_backup_off + in_extent / l1_bytes * 4, &backup);
-    if (r < 0)
         return r;
     return fmt_cache_write(&state->cache, backup * UINT64_C(512) + cluster->index * sizeof(entry),
                            entry, 4);
