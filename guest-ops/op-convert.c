@@ -283,16 +283,17 @@ static int how_fill(struct convert *c)
     return 0;
 }
 
-/* Everything is where it belongs; a new image is whole from now on. */
-static int target_finish(struct convert *c)
+/* Everything is where it belongs; a new image is whole from now on. @before: whether something has
+ * failed before, which is what is told then. */
+static int target_finish(struct convert *c, int before)
 {
     struct fmt_image *target = c->copy.how.target;
     int r = fmt_image_finish(target);
 
     if (r == 0)
         r = io_flush(target->env, target->device);
-    if (r == 0)
-        return 0;
+    if (r == 0 || before < 0)
+        return before;
     /* Something that was written late: what part of the disk it was of is not known any more. */
     fmt_error_clear(&c->g->error);
     if (c->copy.how.is_dd)
@@ -338,10 +339,8 @@ static int convert(struct convert *c)
         r = dd_judge(c->g, &c->copy.how, &c->dd);
     if (r == 0)
         r = bitmaps_copy(c);
-    if (r == 0 || (c->copy.how.target && !(c->copy.how.target->flags & FMT_OPEN_NEW))) {
-        int end = c->copy.how.target ? target_finish(c) : 0;
-        r = r < 0 ? r : end;
-    }
+    if (c->copy.how.target && (r == 0 || !(c->copy.how.target->flags & FMT_OPEN_NEW)))
+        r = target_finish(c, r);
     return r < 0 ? r : copy_digest_finish(c->g, &c->copy);
 }
 
