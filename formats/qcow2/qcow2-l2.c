@@ -131,8 +131,7 @@ int qcow2_l2_set(struct fmt_image *image, uint64_t l2_off, uint64_t index, uint6
     return fmt_cache_write(&state->tables, at, bytes, state->l2_entry_bytes);
 }
 
-/* Tell the host of the clusters [from, end) that nobody uses any more: a hint, which may fail.
- * Encrypted, what was discarded reads as noise: entries in the file must not lead to it. */
+/* Tell the host of the clusters [from, end) that nobody uses any more: a hint, which may fail. */
 static int unused_discard(struct fmt_image *image, uint64_t from, uint64_t end)
 {
     struct qcow2_state *state = image->state;
@@ -147,8 +146,6 @@ static int unused_discard(struct fmt_image *image, uint64_t from, uint64_t end)
             if (count)
                 break;
         }
-        if (r == 0 && at > from && state->header.crypt_method)
-            r = fmt_cache_flush(&state->tables);
         if (r < 0)
             return r;
         if (at > from)
@@ -186,6 +183,18 @@ static int data_file_free(struct fmt_image *image, uint64_t value)
                       state->cluster_bytes);
 }
 
+/* What was discarded does not read as zeroes where it is decrypted or decompressed: before that,
+ * the entries in the file must not lead to it any more. */
+static int entries_gone(struct fmt_image *image, const uint64_t *values, unsigned count)
+{
+    struct qcow2_state *state = image->state;
+    bool matters = state->header.crypt_method;
+
+    for (unsigned i = 0; i < count && !matters; i++)
+        matters = values[i] & QCOW2_COMPRESSED;
+    return matters && count ? fmt_cache_flush(&state->tables) : 0;
+}
+
 int qcow2_entries_free(struct fmt_image *image, const uint64_t *values, unsigned count,
                        bool discard)
 {
@@ -195,6 +204,8 @@ int qcow2_entries_free(struct fmt_image *image, const uint64_t *values, unsigned
     size_t coded_bytes;
 
     int r = count && !state->has_data_file ? qcow2_order_set(&file, QCOW2_ORDER_COUNTS_LAST) : 0;
+    if (r == 0 && discard)
+        r = entries_gone(image, values, count);
     for (unsigned i = 0; r == 0 && i < count; i++) {
         uint64_t off = values[i] & QCOW2_OFFSET_MASK;
         if (state->has_data_file) {
