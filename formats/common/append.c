@@ -47,17 +47,27 @@ int fmt_append_finish(struct fmt_env *env, uint32_t device, const struct fmt_app
     return io_truncate(env, device, append->end_off, FMT_PREALLOC_OFF);
 }
 
+int fmt_allocated_fill(struct fmt_image *image, uint32_t device, uint64_t device_off,
+                       uint64_t length)
+{
+    const void *from = image->filling;
+
+    image->filling = NULL;
+    return from ? io_write(image->env, device, device_off, from, (size_t)length) : 0;
+}
+
 int fmt_allocated_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length)
 {
     const uint8_t *from = buffer;
 
     while (length > 0) {
         struct fmt_extent extent = {0};
+        image->filling = from;
         int r = image->driver->allocate(image, offset, length, &extent);
-        if (r < 0)
-            return r;
         size_t n = (size_t)extent.length;
-        r = io_write(image->env, extent.device, extent.device_off, from, n);
+        if (r == 0)
+            r = fmt_allocated_fill(image, extent.device, extent.device_off, n);
+        image->filling = NULL;
         if (r < 0)
             return r;
         from += n;

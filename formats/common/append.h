@@ -26,6 +26,11 @@ int fmt_append_finish(struct fmt_env *env, uint32_t device, const struct fmt_app
 /* A driver's write(), by its allocate(). */
 int fmt_allocated_write(struct fmt_image *image, uint64_t offset, const void *buffer,
                         size_t length);
+/* Called by an allocate() before it lets a table lead to a new place for @length bytes: where these
+ * are known already (fmt_allocated_write()), they are written to it. Returns 0 or a negative errno:
+ * then the table must stay as it is. */
+int fmt_allocated_fill(struct fmt_image *image, uint32_t device, uint64_t device_off,
+                       uint64_t length);
 /* A driver's write_zeroes(): zeroes data that is there, and covers what a backing file has. */
 int fmt_allocated_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t length,
                                bool may_unmap);

@@ -75,6 +75,7 @@ struct fmt_image {
     struct fmt_child *child;   /* further files, without "file" itself and the backing file */
     uint32_t child_count;
     void *state;
+    const void *filling; /* see fmt_allocated_fill() */
 };
 
 /* ---- info ---- */

@@ -101,6 +101,9 @@ static int cluster_place(struct fmt_image *image, uint64_t offset, uint64_t leng
                             state->cluster_bytes, cluster_off);
     if (r == 0 && length < state->cluster_bytes)
         r = cluster_fill(image, offset, *cluster_off);
+    if (r == 0)
+        r = fmt_allocated_fill(image, image->device, *cluster_off + offset % state->cluster_bytes,
+                               length);
     return r == 0 ? entry_write(state, entry_off, *cluster_off) : r;
 }
 
@@ -141,7 +144,8 @@ static int encrypted_write(struct fmt_image *image, uint64_t offset, const uint8
     while (r == 0 && length > 0) {
         uint64_t in_cluster = offset % state->cluster_bytes;
         uint64_t n = min_u64(length, state->cluster_bytes - in_cluster);
-        r = cluster_place(image, offset, n, &cluster_off);
+        /* A new cluster holds what was there, in case that nothing can be written over it. */
+        r = cluster_place(image, offset, 0, &cluster_off);
         if (r < 0)
             break;
         struct crypto_run run = {image->device, cluster_off + in_cluster, offset};

@@ -323,8 +323,21 @@ static int part_link(struct fmt_image *image, const struct part *part)
     return r;
 }
 
-int qcow2_place(struct fmt_image *image, uint64_t offset, uint64_t length, uint64_t *host_off,
-                uint64_t *got)
+/* New clusters of parts that no entry leads to, because something has failed: free again. What this
+ * cannot do is a leak. */
+static void parts_abandon(const struct placing *p)
+{
+    const struct qcow2_state *state = p->image->state;
+
+    for (unsigned i = 0; i < p->parts && !state->has_data_file; i++) {
+        const struct part *part = &p->part[i];
+        for (uint64_t n = 0; n < part->clusters && !part->kept; n++)
+            qcow2_freed_add(p->image, (part->host_off + n * state->cluster_bytes) | QCOW2_COPIED);
+    }
+}
+
+static int place(struct fmt_image *image, uint64_t offset, uint64_t length, qcow2_fill_fn fill,
+                 const uint8_t *from, uint64_t *host_off, uint64_t *got)
 {
     const struct qcow2_state *state = image->state;
     struct placing p = {.image = image};
@@ -339,8 +352,29 @@ int qcow2_place(struct fmt_image *image, uint64_t offset, uint64_t length, uint6
         r = parts_take(&p, offset, length, host_off, got);
     for (unsigned i = 0; r == 0 && i < p.parts; i++)
         r = part_fill(image, &p.part[i]);
+    if (r == 0 && fill)
+        r = fill(image, offset, *host_off, from, *got);
+    if (r < 0) {
+        parts_abandon(&p);
+        return r;
+    }
     for (unsigned i = 0; r == 0 && i < p.parts; i++)
         r = part_link(image, &p.part[i]);
     qcow2_bitmaps_dirty(image, offset, *got);
     return r;
+}
+
+int qcow2_place(struct fmt_image *image, uint64_t offset, uint64_t length, uint64_t *host_off,
+                uint64_t *got)
+{
+    return place(image, offset, length, NULL, NULL, host_off, got);
+}
+
+int qcow2_place_fill(struct fmt_image *image, uint64_t offset, uint64_t length, qcow2_fill_fn fill,
+                     const uint8_t *from, uint64_t *got)
+{
+    uint64_t host_off = 0;
+
+    *got = 0;
+    return place(image, offset, length, fill, from, &host_off, got);
 }

@@ -181,40 +181,45 @@ static int encrypted_write(struct fmt_image *image, uint64_t offset, uint64_t ho
     return r;
 }
 
+static int plain_write(struct fmt_image *image, uint64_t offset, uint64_t host_off,
+                       const uint8_t *from, uint64_t length)
+{
+    const struct qcow2_state *state = image->state;
+
+    (void)offset;
+    if (!from)
+        return io_zero(image->env, state->data_device, host_off, length, false);
+    return io_write(image->env, state->data_device, host_off, from, (size_t)length);
+}
+
 /* Part of an encrypted sector, which is written whole. */
 static int sector_write(struct fmt_image *image, uint64_t offset, const uint8_t *from,
                         size_t length)
 {
-    uint64_t start = offset - offset % CRYPTO_SECTOR_BYTES, host_off, got;
+    uint64_t start = offset - offset % CRYPTO_SECTOR_BYTES, got;
     uint8_t sector[CRYPTO_SECTOR_BYTES];
 
     int r = qcow2_chain_read(image, start, sector, sizeof(sector));
-    if (r == 0)
-        r = qcow2_place(image, start, sizeof(sector), &host_off, &got);
     memcpy(sector + (offset - start), from, length);
-    return r < 0 ? r : encrypted_write(image, start, host_off, sector, sizeof(sector));
+    return r < 0 ? r
+                 : qcow2_place_fill(image, start, sizeof(sector), encrypted_write, sector, &got);
 }
 
 int qcow2_write(struct fmt_image *image, uint64_t offset, const void *buffer, size_t length)
 {
-    struct qcow2_state *state = image->state;
     const uint8_t *from = buffer;
     int r = qcow2_write_begin(image);
 
     while (r == 0 && length > 0) {
-        uint64_t host_off = 0, got = 0, in_sector = offset % CRYPTO_SECTOR_BYTES;
+        uint64_t got = 0, in_sector = offset % CRYPTO_SECTOR_BYTES;
         size_t whole = length - length % CRYPTO_SECTOR_BYTES;
         if (!image->facts.encrypted) {
-            r = qcow2_place(image, offset, length, &host_off, &got);
-            if (r == 0)
-                r = io_write(image->env, state->data_device, host_off, from, (size_t)got);
+            r = qcow2_place_fill(image, offset, length, plain_write, from, &got);
         } else if (in_sector || whole == 0) {
             got = min_u64(length, CRYPTO_SECTOR_BYTES - in_sector);
             r = sector_write(image, offset, from, (size_t)got);
         } else {
-            r = qcow2_place(image, offset, whole, &host_off, &got);
-            if (r == 0)
-                r = encrypted_write(image, offset, host_off, from, got);
+            r = qcow2_place_fill(image, offset, whole, encrypted_write, from, &got);
         }
         from += got;
         offset += got;
@@ -225,16 +230,12 @@ int qcow2_write(struct fmt_image *image, uint64_t offset, const void *buffer, si
 
 int qcow2_zeroes_place(struct fmt_image *image, uint64_t offset, uint64_t length)
 {
-    const struct qcow2_state *state = image->state;
+    qcow2_fill_fn fill = image->facts.encrypted ? encrypted_write : plain_write;
     int r = 0;
 
     while (r == 0 && length > 0) {
-        uint64_t host_off = 0, got = 0;
-        r = qcow2_place(image, offset, length, &host_off, &got);
-        if (r == 0 && image->facts.encrypted)
-            r = encrypted_write(image, offset, host_off, NULL, got);
-        else if (r == 0)
-            r = io_zero(image->env, state->data_device, host_off, got, false);
+        uint64_t got = 0;
+        r = qcow2_place_fill(image, offset, length, fill, NULL, &got);
         offset += got;
         length -= got;
     }

@@ -109,10 +109,18 @@ int qcow2_range_copy(struct fmt_image *image, uint64_t offset, uint64_t length, 
 
 /* ---- qcow2-place.c ---- */
 
+/* Writes @length bytes of the disk at @offset, from @from (NULL: zeroes), to @host_off of the data
+ * device. */
+typedef int (*qcow2_fill_fn)(struct fmt_image *image, uint64_t offset, uint64_t host_off,
+                             const uint8_t *from, uint64_t length);
+
 /* Give [offset, offset + length) of the disk, or the first part of it, a place that can be written
  * to, with all else in its clusters filled: *@got bytes at *@host_off of the data device. */
 int qcow2_place(struct fmt_image *image, uint64_t offset, uint64_t length, uint64_t *host_off,
                 uint64_t *got);
+/* The same, with the data written there before any entry leads to it: if that fails, none does. */
+int qcow2_place_fill(struct fmt_image *image, uint64_t offset, uint64_t length, qcow2_fill_fn fill,
+                     const uint8_t *from, uint64_t *got);
 
 /* ---- qcow2-zero.c ---- */
 

@@ -90,6 +90,8 @@ static int run_add(struct fmt_image *image, uint64_t offset, uint64_t length, ui
         r = fmt_backing_copy(image, &state->append, offset + length, end, image->device,
                              *run_off + (offset + length - start));
     if (r == 0)
+        r = fmt_allocated_fill(image, image->device, *run_off + (offset - start), length);
+    if (r == 0)
         r = l2_have(image, offset, &l2_off);
     for (uint64_t i = 0; r == 0 && i < clusters; i++)
         r = entry_write(state, l2_off, index + i, *run_off + i * cluster_bytes);

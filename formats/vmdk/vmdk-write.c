@@ -103,6 +103,8 @@ static int run_add(struct fmt_image *image, struct vmdk_extent *extent, uint64_t
     if (r == 0 && first->found == VMDK_UNALLOCATED)
         r = fmt_backing_copy(image, &extent->append, disk + start, disk + in_extent, extent->device,
                              *run_off);
+    if (r == 0)
+        r = fmt_allocated_fill(image, extent->device, *run_off + first->in_cluster, length);
     for (uint64_t i = 0; r == 0 && i < count; i++) {
         struct vmdk_cluster cluster;
         r = vmdk_cluster_find(image, extent, start + i * cluster_bytes, &cluster);
