@@ -18,9 +18,10 @@ enum {
     VCPUS_MAX = 4,            /* each takes up to 15 MiB of memory */
     IMAGES_BYTES = 512 << 20, /* guest memory for images, and the first vCPU */
     HELPER_BYTES = 64 << 20,  /* for each other one */
+    STAT_BLOCK_BYTES = 512,
 };
 
-/* Less than this is not worth the start of another vCPU. */
+/* Less data than this is not worth the start of another vCPU. */
 static const uint64_t small_bytes = 16 << 20;
 
 unsigned copy_vcpus_choose(const char *const *files, unsigned count)
@@ -31,7 +32,7 @@ unsigned copy_vcpus_choose(const char *const *files, unsigned count)
 
     for (unsigned i = 0; i < count; i++) {
         bool is_file = stat(files[i], &st) == 0 && S_ISREG(st.st_mode);
-        bytes += is_file ? (uint64_t)st.st_size : small_bytes;
+        bytes += is_file ? (uint64_t)st.st_blocks * STAT_BLOCK_BYTES : small_bytes;
     }
     return cpus < 1 || bytes < small_bytes ? 1 : (unsigned)MIN(cpus, VCPUS_MAX);
 }
