@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the reference makes of an image that was left."""
-import hashlib
 import os
 import shlex
 import shutil
 import subprocess
 
 from . import targets
+from .disk import Disk, state
 
 HERE = os.path.dirname(os.path.realpath(__file__))
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
 
 
 def reference(tool=None):
@@ -21,60 +22,59 @@ def reference(tool=None):
     return words
 
 
-def folder_empty(folder):
-    """The folder, with nothing in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    os.mkdir(folder)
-
-
-def state(folder):
-    """The contents of all files of a folder, in short."""
-    digest = hashlib.sha256()
-    for name in sorted(os.listdir(folder)):
-        digest.update(name.encode() + b"\0")
-        with open(os.path.join(folder, name), "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.digest()
-
-
 class Judge:
-    """Judges images of one target; each state once."""
+    """
+    Judges what is left in a folder of one target, where the image is made in "made"; each state once.
 
-    def __init__(self, qemu_img, target, source, base=b""):
-        self.qemu_img, self.target, self.source = qemu_img, target, source
-        self.base = base if target.backing else b""
+    @source and @base are Disks. What is left is "nothing", "refused", "empty", "whole" or "half-written"; of
+    a target that was there before "old", "new", "mixed", or what it must not be.
+    """
+
+    def __init__(self, qemu_img, target, folder, source, base):
+        self.qemu_img, self.target, self.folder = qemu_img, target, folder
+        self.source, self.base = source, base
+        self.made = os.path.join(folder, targets.FOLDER)
         self.known = {}
 
-    def blocks(self):
-        """Some of the source's sectors, by which a part of it is known."""
-        sectors = (self.source[at:at + 512] for at in range(0, len(self.source), 1 << 16))
-        return [sector for sector in sectors if any(sector)]
+    def ready(self):
+        """The folder as conversions find it."""
+        shutil.rmtree(self.made, ignore_errors=True)
+        if self.target.existing:
+            subprocess.run(["cp", "-r", "--sparse=always", os.path.join(self.folder, targets.OLD), self.made], check=True)
+        else:
+            os.mkdir(self.made)
 
-    def verdict(self, folder="."):
-        """What is left in @folder/made: "nothing", "refused", "empty", "whole" or "half-written"."""
-        made = os.path.join(folder, targets.FOLDER)
-        if not os.path.exists(os.path.join(folder, targets.NAME)):
+    def verdict(self):
+        if not os.path.exists(os.path.join(self.folder, targets.NAME)):
             return "nothing"
-        key = state(made)
+        key = state(self.made)
         if key not in self.known:
-            self.known[key] = self.judge(folder)
+            self.known[key] = self.judge()
         return self.known[key]
 
-    def judge(self, folder):
-        read = os.path.join(folder, "read")
+    def judge(self):
+        read = os.path.join(self.folder, "read")
         done = subprocess.run(self.qemu_img + ["convert", "-O", "raw"] + self.target.node() + ["../read"],
-                              cwd=os.path.join(folder, targets.FOLDER), stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, check=False)
+                              cwd=self.made, **QUIET)
         if done.returncode != 0:
-            return "refused"
-        with open(read, "rb") as file:
-            data = file.read()
+            return "not readable" if self.target.existing else "refused"
+        data = Disk(read)
         os.remove(read)
-        if data == self.base.ljust(len(data), b"\0"):
+        return self.judge_existing(data) if self.target.existing else self.judge_new(data)
+
+    def judge_new(self, data):
+        if data.blocks == (self.base.blocks if self.target.backing else {}):
             return "empty"
-        if self.target.garbage and not any(block in data for block in self.blocks()):
+        if self.target.garbage and not data.has_any(self.source):
             return "empty"
         # A VHD's disk may be a little longer.
-        if data == self.source.ljust(len(data), b"\0"):
-            return "whole"
-        return "half-written"
+        return "whole" if data.holds(self.source) else "half-written"
+
+    def judge_existing(self, data):
+        check = ["check"] + self.target.node()
+        if self.target.form == "qcow2" and subprocess.run(self.qemu_img + check, cwd=self.made,
+                                                          **QUIET).returncode not in (0, 3):
+            return "corrupt"
+        if data.holds(self.source) or data.holds(self.base):
+            return "new" if data.holds(self.source) else "old"
+        return "mixed" if data.mixes(self.source, self.base) else "neither old nor new"

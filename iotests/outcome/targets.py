@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The targets of conversions that are killed, or fail: one row each."""
+import os
+import subprocess
 from dataclasses import dataclass, field
 
 SECRET = ["--object", "secret,id=s,data=abc"]
 LUKS = "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10"
 
-# Each run has an empty folder for the target; "base" is there from the start.
+# Each run has an empty folder for the target, or a copy of the one that is there.
 FOLDER = "made"
-NAME = FOLDER + "/out"
+OLD = "old"
+IMAGE = "out"
+NAME = os.path.join(FOLDER, IMAGE)
 
 
 @dataclass(frozen=True)
@@ -19,25 +23,44 @@ class Target:
     options: str = ""           # after -o
     open: str = ""              # further options of the node
     secret: bool = False
-    backing: bool = False       # the image is an overlay of "base"
+    backing: bool = False       # the image is an overlay of the base
     in_place: bool = False      # data has its place from the start, and no header could tell
     garbage: bool = False       # an empty image reads as anything
+    existing: bool = False      # the image is there, made of the base, and converted into
+    disk: str = "plain"         # the kind of source
 
-    def convert(self):
-        """The arguments of convert but for the files."""
-        words = list(SECRET) if self.secret else []
-        words += self.arguments + ["-O", self.form]
-        return words + (["-o", self.options] if self.options else [])
+    def secrets(self):
+        return list(SECRET) if self.secret else []
 
-    def node(self, name="out"):
+    def new(self, path, more=()):
+        """The command that makes the image of a raw file."""
+        words = ["convert", "-f", "raw"] + self.secrets() + self.arguments + ["-O", self.form]
+        return words + (["-o", self.options] if self.options else []) + [*more, path, IMAGE]
+
+    def convert(self, source):
+        """The command that is watched."""
+        if not self.existing:
+            return self.new(source.path, ["-B", source.base_path, "-F", "raw"] if self.backing else [])
+        words = ["convert", "-n", "-f", "raw"] + self.secrets() + self.arguments
+        return words + ["--target-image-opts", source.path, self.node()[-1]]
+
+    def node(self):
         """Arguments that name the image as a source."""
-        words = list(SECRET) if self.secret else []
         more = "," + self.open if self.open else ""
-        return words + ["--image-opts", f"driver={self.form},file.filename={name}{more}"]
+        return self.secrets() + ["--image-opts", f"driver={self.form},file.filename={IMAGE}{more}"]
+
+    def prepare(self, program, folder, source):
+        """Make what is there from the start."""
+        if self.existing:
+            old = os.path.join(folder, OLD)
+            os.mkdir(old)
+            words = self.new(source.base_path)
+            if self.backing:
+                words = ["create", "-q", "-f", self.form, "-b", source.base_path, "-F", "raw", IMAGE]
+            subprocess.run(program + words, cwd=old, check=True)
 
 
-def rows():
-    """All targets."""
+def new_rows():
     qcow2 = [
         ("qcow2", "", {}),
         ("qcow2-small", "cluster_size=4k", {}),
@@ -52,7 +75,7 @@ def rows():
         ("qcow2-data-file", "data_file=data", {}),
         ("qcow2-data-raw", "data_file=data,data_file_raw=on", {}),
         ("qcow2-luks", LUKS, {"secret": True, "open": "encrypt.key-secret=s"}),
-        ("qcow2-overlay", "", {"arguments": ["-B", "../base", "-F", "raw"], "backing": True}),
+        ("qcow2-overlay", "", {"backing": True}),
     ]
     out = [Target(name, "qcow2", options=options, **more) for name, options, more in qcow2]
     out += [Target("qcow2-compressed", "qcow2", ["-c"]),
@@ -70,5 +93,27 @@ def rows():
                    garbage=True)]
     for sub in ("monolithicSparse", "twoGbMaxExtentSparse", "streamOptimized", "monolithicFlat", "twoGbMaxExtentFlat"):
         out.append(Target("vmdk-" + sub, "vmdk", options="subformat=" + sub))
+    for sub in ("twoGbMaxExtentSparse", "twoGbMaxExtentFlat"):
+        out.append(Target("vmdk-large-" + sub, "vmdk", options="subformat=" + sub, disk="large"))
     out.append(Target("raw", "raw", in_place=True))
-    return {target.name: target for target in out}
+    return out
+
+
+def existing_rows():
+    plain = [("qcow2", ""), ("qcow2-small", "cluster_size=4k"), ("qcow2-extended", "extended_l2=on"),
+             ("qcow2-compat", "compat=0.10"), ("qcow", ""), ("qed", ""), ("vdi", ""), ("vhdx", ""), ("vpc", ""),
+             ("vmdk", ""), ("parallels", "")]
+    packed = [("qcow2-compressed", ""), ("qcow2-zstd", "compression_type=zstd"), ("qcow-compressed", "")]
+    split = [("vmdk-large-" + sub, "subformat=" + sub) for sub in ("twoGbMaxExtentSparse", "twoGbMaxExtentFlat")]
+
+    def row(name, options, **more):
+        return Target("in-" + name, name.partition("-")[0], options=options, existing=True, **more)
+    return ([row(*names) for names in plain] + [row(*names, disk="large") for names in split] +
+            [row(*names, arguments=["-c"], disk="packed") for names in packed] +
+            [row(form + "-overlay", "", backing=True) for form in ("qcow2", "qcow", "qed")] +
+            [row("qcow2-luks", LUKS, open="encrypt.key-secret=s", secret=True)])
+
+
+def rows():
+    """All targets by their names."""
+    return {target.name: target for target in new_rows() + existing_rows()}

@@ -9,6 +9,8 @@ import re
 import subprocess
 from dataclasses import dataclass
 
+from .disk import pieces
+
 WRITES = ("pwrite64", "pwritev", "fallocate", "ftruncate", "copy_file_range")
 FLUSHES = ("fdatasync", "fsync")
 # strace tampers with calls only that it traces.
@@ -17,6 +19,14 @@ CALL = re.compile(r"^(\w+)\((\d+)<([^>]*)>(.*)\) += (-?\d+)")
 TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.*)')
 PUNCH_HOLE, ZERO_RANGE, KEEP_SIZE = "PUNCH_HOLE", "ZERO_RANGE", "KEEP_SIZE"
 PAGE = 4096
+
+
+def clear(file, start, end):
+    """Zeroes over what a file has there; holes stay."""
+    for at, data in pieces(file):
+        first, last = max(at, start), min(at + len(data), end)
+        if first < last:
+            os.pwrite(file.fileno(), bytes(last - first), first)
 
 
 @dataclass
@@ -43,9 +53,7 @@ class Change:
                 if KEEP_SIZE not in self.mode and self.offset + self.length > size:
                     file.truncate(self.offset + self.length)
                 if PUNCH_HOLE in self.mode or ZERO_RANGE in self.mode:
-                    end = min(self.offset + self.length, os.fstat(file.fileno()).st_size)
-                    file.seek(self.offset)
-                    file.write(bytes(max(0, end - self.offset)))
+                    clear(file, self.offset, self.offset + self.length)
             else:
                 file.seek(self.offset)
                 file.write(self.data)
