@@ -267,6 +267,24 @@ def rate_limit(tools):
         expect(tools.content("o.qcow2", "qcow2") == data, "content")
 
 
+# ---- zeroes over nothing, which the reference stores ----
+
+@test
+def zeroes_over_nothing(tools):
+    data = source_make(9)
+    forms = [[form] for form in ("qed", "vdi", "vpc", "vhdx", "parallels", "qcow", "vmdk")]
+    for words in forms + [["vmdk", "-o", "subformat=twoGbMaxExtentSparse"]]:
+        sizes = []
+        for convert in (tools.make, tools.run):
+            os.mkdir("d")
+            tools.make("create", "-q", "-f", *words, "d/o", "12M")
+            convert("convert", "-n", "-f", "raw", "-O", words[0], "s.raw", "d/o")
+            expect(tools.content("d/o", words[0])[:len(data)] == data, f"{words}: content")
+            sizes.append(sum(os.stat(os.path.join("d", name)).st_size for name in os.listdir("d")))
+            shutil.rmtree("d")
+        expect(sizes[1] <= sizes[0], f"{words}: {sizes[1]} bytes, the reference {sizes[0]}")
+
+
 # ---- signals: as the reference, but they too come at no time that a table could tell ----
 
 @test
