@@ -157,6 +157,8 @@ int fmt_image_write(struct fmt_image *image, uint64_t offset, const void *buffer
         return -FMT_ENOTSUP;
     if (!(image->flags & FMT_OPEN_WRITABLE) || !range_ok(image, offset, length))
         return -FMT_EINVAL;
+    if (image->driver->tells_writes)
+        fmt_event_tell(image, FMT_EVENT_WRITE_AIO);
     return image->driver->write(image, offset, buffer, length);
 }
 
@@ -177,6 +179,7 @@ int fmt_image_write_compressed(struct fmt_image *image, uint64_t offset, const v
         return -FMT_ENOTSUP;
     if (!(image->flags & FMT_OPEN_WRITABLE) || !range_ok(image, offset, length))
         return -FMT_EINVAL;
+    fmt_event_tell(image, FMT_EVENT_WRITE_COMPRESSED);
     return image->driver->write_compressed(image, offset, buffer, length);
 }
 
@@ -186,6 +189,7 @@ int fmt_image_write_coded(struct fmt_image *image, uint64_t offset, const void *
         return -FMT_ENOTSUP;
     if (!(image->flags & FMT_OPEN_WRITABLE) || !range_ok(image, offset, 1))
         return -FMT_EINVAL;
+    fmt_event_tell(image, FMT_EVENT_WRITE_COMPRESSED);
     return image->driver->write_coded(image, offset, coded, bytes);
 }
 

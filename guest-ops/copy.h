@@ -60,7 +60,8 @@ struct copy_how {
     bool detect_unmap;      /* ... which may be holes */
     bool offload;           /* file systems are to copy what they can */
     bool in_order;          /* places depend on the order of writing */
-    bool data_first;        /* an image in use: no table may lead to data that is not there yet */
+    bool data_first; /* written by the driver: into a file that is an image itself, and into an
+                        image in use, where no table may lead to data that is not there yet */
     bool salvage;
     bool paced; /* the host limits how fast is written */
     bool quiet;

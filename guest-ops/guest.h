@@ -116,6 +116,13 @@ int layer_extent(struct guest *g, uint32_t device, uint64_t offset, uint64_t len
 /* Bytes of the image and its backing files; zeroes past its end. */
 int layer_read(struct guest *g, uint32_t device, uint64_t offset, void *buffer, size_t length);
 
+/* A change of the image as a file: 0, and *device and *offset are the host's, or a negative errno.
+ * A file of the host is left as it is. */
+int layer_change(struct guest *g, uint32_t *device, enum fmt_change change, uint64_t *offset,
+                 uint64_t length);
+/* Tell the image of what begins above. */
+void layer_event(struct guest *g, uint32_t device, enum fmt_event event);
+
 /* ---- report.c ---- */
 
 /* Take a share of the arena for records. Returns 0 or -FMT_ENOMEM. */

@@ -141,7 +141,10 @@ static int guest_write(void *ctx, uint32_t device, uint64_t offset, const void *
 {
     struct guest *g = ctx;
     const uint8_t *from = buffer;
+    int r = layer_change(g, &device, FMT_CHANGE_WRITE, &offset, length);
 
+    if (r < 0)
+        return r;
     device_changed(g, device);
     while (length > 0) {
         size_t piece = (size_t)min_u64(length, ABI_TRANSFER_MAX_BYTES);
@@ -150,7 +153,7 @@ static int guest_write(void *ctx, uint32_t device, uint64_t offset, const void *
                                       .offset = offset,
                                       .length = piece,
                                       .addr = (uint64_t)(uintptr_t)from};
-        int r = guest_call(g, &request, NULL);
+        r = guest_call(g, &request, NULL);
         if (r < 0)
             return r;
         from += piece;
@@ -164,6 +167,11 @@ static int guest_write(void *ctx, uint32_t device, uint64_t offset, const void *
 static int range_call(struct guest *g, enum abi_kind kind, uint32_t device, uint64_t offset,
                       uint64_t length, uint16_t flags)
 {
+    enum fmt_change change = kind == ABI_REQ_DISCARD ? FMT_CHANGE_DISCARD : FMT_CHANGE_ZERO;
+    int r = layer_change(g, &device, change, &offset, length);
+
+    if (r < 0)
+        return r;
     struct abi_request request = {.kind = (uint16_t)kind,
                                   .flags = flags,
                                   .device = device,
@@ -199,6 +207,10 @@ static int guest_truncate(void *ctx, uint32_t device, uint64_t size_bytes,
                           enum fmt_prealloc prealloc)
 {
     struct guest *g = ctx;
+    int r = layer_change(g, &device, FMT_CHANGE_SIZE, &size_bytes, 0);
+
+    if (r < 0)
+        return r;
     struct abi_request request = {.kind = ABI_REQ_TRUNCATE,
                                   .device = device,
                                   .length = size_bytes,
@@ -210,6 +222,11 @@ static int guest_truncate(void *ctx, uint32_t device, uint64_t size_bytes,
 
 static int guest_flush(void *ctx, uint32_t device)
 {
+    uint64_t all = 0;
+    int r = layer_change(ctx, &device, FMT_CHANGE_FLUSH, &all, 0);
+
+    if (r < 0)
+        return r;
     struct abi_request request = {.kind = ABI_REQ_FLUSH, .device = device};
     return guest_call(ctx, &request, NULL);
 }
@@ -322,6 +339,11 @@ static int guest_close(void *ctx, uint32_t device)
     return guest_call(ctx, &request, NULL);
 }
 
+static void guest_event(void *ctx, uint32_t device, enum fmt_event event)
+{
+    layer_event(ctx, device, event);
+}
+
 static int guest_random(void *ctx, void *buffer, size_t length)
 {
     struct guest *g = ctx;
@@ -379,6 +401,7 @@ static const struct fmt_io_ops guest_io_ops = {
     .extents = guest_extents,
     .open = guest_open,
     .close = guest_close,
+    .event = guest_event,
     .random = guest_random,
     .clock = guest_clock,
     .now = guest_now,

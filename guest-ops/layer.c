@@ -63,3 +63,41 @@ int layer_read(struct guest *g, uint32_t device, uint64_t offset, void *buffer, 
     chain_init(&chain, image);
     return chain_read(&chain, offset, buffer, inside);
 }
+
+/* The image is as long as its file; a window of it that cannot grow refuses to. */
+static void layer_resize(struct fmt_image *image, enum fmt_change change, uint64_t end)
+{
+    uint64_t bytes = round_up_u64(end, FMT_SECTOR_BYTES);
+    bool grows = change == FMT_CHANGE_WRITE || change == FMT_CHANGE_ZERO;
+
+    if (change == FMT_CHANGE_SIZE || (grows && bytes > image->facts.virtual_bytes))
+        image->facts.virtual_bytes = bytes;
+}
+
+int layer_change(struct guest *g, uint32_t *device, enum fmt_change change, uint64_t *offset,
+                 uint64_t length)
+{
+    while (*device >= LAYER_DEVICE_FIRST) {
+        struct fmt_image *image = layer_find(g, *device);
+        uint64_t end;
+
+        if (!image || !image->driver->pass_change)
+            return -FMT_ENOTSUP;
+        if (__builtin_add_overflow(*offset, length, &end) || end > FMT_OFFSET_MAX)
+            return -FMT_EINVAL;
+        int r = image->driver->pass_change(image, change, offset, length);
+        if (r < 0)
+            return r;
+        layer_resize(image, change, end);
+        *device = image->device;
+    }
+    return 0;
+}
+
+void layer_event(struct guest *g, uint32_t device, enum fmt_event event)
+{
+    struct fmt_image *image = layer_find(g, device);
+
+    if (image && image->driver->event)
+        image->driver->event(image, event);
+}

@@ -248,10 +248,12 @@ static int how_fill(struct convert *c)
     how->top_only = job_flag(c, "has-backing");
     how->zeroes_are_data = target->driver->allocate && target->driver->encrypt &&
                            strcmp(target->driver->name, "luks") == 0;
-    how->data_first = !(target->flags & FMT_OPEN_NEW) && target->facts.cluster_bytes > 0;
+    how->data_first =
+        target->over_image || (!(target->flags & FMT_OPEN_NEW) && target->facts.cluster_bytes > 0);
     how->detect_unmap = fmt_bytes_equal(detect, "unmap");
     how->detect_zeroes = how->detect_unmap || fmt_bytes_equal(detect, "on");
-    how->offload = job_flag(c, "offload") && target->driver->offloads && !target->facts.encrypted;
+    how->offload = job_flag(c, "offload") && target->driver->offloads && !target->facts.encrypted &&
+                   !target->over_image;
     how->in_order = strcmp(target->driver->name, "raw") != 0;
     if (how->in_order &&
         !how->source->stream) /* blocks of dd: where they land follows from how long they are */

@@ -15,6 +15,9 @@ typedef struct NodeOpen {
 
 /* ---- node-open.c ---- */
 
+/* A switch that came as a boolean or as a word. */
+bool node_flag(const Value *node, const char *key);
+
 /* The description of a node (see node-open.h), its files opened. NULL with an error set. */
 Value *node_describe(const NodeOpen *run, const Value *node, GError **error);
 

@@ -13,8 +13,7 @@
 #include "node-open-internal.h"
 #include "tree-value.h"
 
-/* A switch that came as a boolean or as a word. */
-static bool node_flag(const Value *node, const char *key)
+bool node_flag(const Value *node, const char *key)
 {
     const Value *value = value_dict_get(node, key);
     bool flag = value_bool(value, false);
@@ -172,7 +171,7 @@ static Value *leaf_describe(const NodeOpen *run, const Value *node, const Driver
     Value *options = node_options_typed(node, error);
     if (!options)
         return NULL;
-    device = session_layer_new(run->session, node);
+    device = session_layer_new(run->session, node, NULL);
     session_image_set(run->session, device, node);
     return node_description_new(node, session_file_node(run->session, device)->filename, device,
                                 options);
@@ -212,7 +211,10 @@ bool node_below_open(const NodeOpen *run, const Value *child, const Value *paren
     *below = node_describe(run, inherited, error);
     if (!*below)
         return false;
-    *device = session_layer_new(run->session, child);
+    /* Children of other names than "file" have got theirs only now. */
+    bool has_parts = name && node_has_parts(driver_find(name));
+    *device = session_layer_new(run->session, child,
+                                has_parts ? value_dict_get_string(*below, "filename") : NULL);
     return true;
 }
 

@@ -164,6 +164,8 @@ static bool blkdebug_fill(Parts *parts, GError **error)
     if (takes_writes(parts->node))
         return failure_set(error, "Block node is read-only");
     value_dict_put_string(parts->options, "rules", rules);
+    value_dict_put(parts->options, "no-flush",
+                   value_new_uint(node_flag(parts->node, "cache.no-flush")));
     value_dict_put(parts->options, "align",
                    value_new_uint(value_uint(value_dict_get(typed, "align"), 0)));
     return limits_check(typed, error);

@@ -232,11 +232,11 @@ static Value *node_whole(const Session *session, const Value *node)
     return whole;
 }
 
-uint32_t session_layer_new(Session *session, const Value *node)
+uint32_t session_layer_new(Session *session, const Value *node, const char *filename)
 {
     FileNode *layer = g_new0(FileNode, 1);
 
-    layer->filename = node_filename(node);
+    layer->filename = filename ? g_strdup(filename) : node_filename(node);
     const char *driver = value_dict_get_string(node, "driver");
     layer->driver = driver ? driver_find(driver)->name : "";
     g_ptr_array_add(session->layers, layer);

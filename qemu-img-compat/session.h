@@ -94,8 +94,9 @@ void session_file_expect(Session *session, const char *name);
 const FileNode *session_file_node(const Session *session, uint32_t device);
 bool session_file_facts(const Session *session, uint32_t device, struct vmm_device_facts *facts);
 
-/* A device number for an image, opened by the guest, that serves as the file of another. */
-uint32_t session_layer_new(Session *session, const Value *node);
+/* A device number for an image, opened by the guest, that serves as the file of another; filename:
+ * what it is called, NULL: as the node says. */
+uint32_t session_layer_new(Session *session, const Value *node, const char *filename);
 /* Which node (lib/node.h) has the device as its file. A child {"device": number} in it stands for
  * the node that has that device. */
 void session_image_set(Session *session, uint32_t device, const Value *node);

@@ -193,6 +193,15 @@ struct fmt_decoder {
 
 /* ---- writing ---- */
 
+/* Changes of the file that an image is to another one. */
+enum fmt_change {
+    FMT_CHANGE_WRITE,
+    FMT_CHANGE_ZERO,
+    FMT_CHANGE_DISCARD,
+    FMT_CHANGE_FLUSH, /* of nothing at 0 */
+    FMT_CHANGE_SIZE,  /* to the offset; no length */
+};
+
 /* What compress() works with: one for each vCPU, @context NULL before its first cluster. */
 struct fmt_compressor {
     struct fmt_arena *arena; /* grows with the first cluster only */
@@ -281,6 +290,14 @@ struct fmt_driver {
     /* Write out all metadata; the image is whole afterwards. */
     int (*finish)(struct fmt_image *image);
 
+    /* ---- as the file of another image ---- */
+    /* Whether the change may be made: 0, and *offset is where it is to be made in image->device, or
+     * a negative errno. NULL: none may. */
+    int (*pass_change)(struct fmt_image *image, enum fmt_change change, uint64_t *offset,
+                       uint64_t length);
+    /* The image above begins something. NULL: nobody waits for it. */
+    void (*event)(struct fmt_image *image, enum fmt_event event);
+
     bool has_format_specific;  /* "format-specific" is printed at all */
     bool no_dirty_flag;        /* info prints no "dirty-flag" */
     bool passes_cluster_bytes; /* cluster size is that of the image below, if any */
@@ -292,8 +309,16 @@ struct fmt_driver {
     bool map_by_unit;  /* the reference's driver tells of one cluster at a time */
     bool offloads;     /* file systems may copy its data themselves, from it and to it */
     bool supports_backing;
-    bool own_files; /* image->device is one of child[], not a "file" of its own */
+    bool tells_writes; /* the reference's driver has an event for data that is written */
+    bool own_files;    /* image->device is one of child[], not a "file" of its own */
 };
+
+/* Tell the image's file of what begins, if that is an image itself. */
+static inline void fmt_event_tell(struct fmt_image *image, enum fmt_event event)
+{
+    if (image->over_image && image->env->io->event)
+        image->env->io->event(image->env->io_ctx, image->device, event);
+}
 
 /* info of formats that have no facts of their own. */
 static inline int fmt_info_nothing(struct fmt_image *image, const struct fmt_info *out)

@@ -61,6 +61,16 @@ struct fmt_read {
     int status; /* out: 0 or a negative errno */
 };
 
+/* What an image's file may be told has begun: those of the reference's block layer and drivers. */
+enum fmt_event {
+    FMT_EVENT_NONE, /* the file was opened */
+    FMT_EVENT_PWRITEV,
+    FMT_EVENT_PWRITEV_ZERO,
+    FMT_EVENT_PWRITEV_DONE,
+    FMT_EVENT_WRITE_AIO,
+    FMT_EVENT_WRITE_COMPRESSED,
+};
+
 /* What is told at once, beside the operation's answer, on standard error. */
 enum fmt_message_kind {
     FMT_MESSAGE_ERROR,    /* "qemu-img: TEXT" */
@@ -89,6 +99,8 @@ struct fmt_io_ops {
                    struct fmt_run *runs, size_t *count);
     int (*open)(void *ctx, const struct fmt_ref *ref, uint32_t *device);
     int (*close)(void *ctx, uint32_t device);
+    /* Tell an image that serves as a file. NULL: there is none. */
+    void (*event)(void *ctx, uint32_t device, enum fmt_event event);
     int (*random)(void *ctx, void *buffer, size_t length);
     /* Nanoseconds since some moment in the past; never goes back. */
     uint64_t (*clock)(void *ctx);

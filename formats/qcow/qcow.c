@@ -161,6 +161,7 @@ const struct fmt_driver fmt_qcow_driver = {
     .write_zeroes = qcow_write_zeroes,
     .write_compressed = qcow_write_compressed,
     .finish = qcow_finish,
+    .tells_writes = true,
     .supports_backing = true,
     .map_by_unit = true,
 };

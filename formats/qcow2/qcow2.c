@@ -171,6 +171,7 @@ const struct fmt_driver fmt_qcow2_driver = {
     .bitmaps_check = qcow2_bitmaps_check,
     .bitmaps_copy = qcow2_bitmaps_copy,
     .finish = qcow2_finish,
+    .tells_writes = true,
     .has_format_specific = true,
     .supports_backing = true,
     .offloads = true,

@@ -204,5 +204,6 @@ const struct fmt_driver fmt_qed_driver = {
     .write = fmt_allocated_write,
     .write_zeroes = qed_write_zeroes,
     .finish = qed_finish,
+    .tells_writes = true,
     .supports_backing = true,
 };

@@ -7,6 +7,7 @@
 
 struct raw_state {
     uint64_t offset_bytes;
+    bool has_size;      /* the window does not grow */
     struct holes holes; /* until something is written */
 };
 
@@ -31,6 +32,7 @@ static int raw_window(struct fmt_image *image, uint64_t device_bytes)
                         FMT_NUM(device_bytes));
     uint64_t rest_bytes = device_bytes - state->offset_bytes;
     image->facts.virtual_bytes = round_up_u64(rest_bytes, FMT_SECTOR_BYTES);
+    state->has_size = size;
     if (!size)
         return 0;
     if (size->number > rest_bytes)
@@ -113,6 +115,24 @@ static int raw_write_zeroes(struct fmt_image *image, uint64_t offset, uint64_t l
     return io_zero(image->env, image->device, state->offset_bytes + offset, length, may_unmap);
 }
 
+static int raw_pass_change(struct fmt_image *image, enum fmt_change change, uint64_t *offset,
+                           uint64_t length)
+{
+    struct raw_state *state = image->state;
+    uint64_t size = image->facts.virtual_bytes;
+
+    state->holes.count = 0;
+    if (state->has_size && change == FMT_CHANGE_SIZE)
+        return -FMT_ENOTSUP;
+    if (state->has_size && (*offset > size || length > size - *offset))
+        return -FMT_ENOSPC;
+    if (change != FMT_CHANGE_FLUSH && __builtin_add_overflow(*offset, state->offset_bytes, offset))
+        return -FMT_EINVAL;
+    if (change == FMT_CHANGE_WRITE)
+        fmt_event_tell(image, FMT_EVENT_WRITE_AIO);
+    return 0;
+}
+
 /* Holes count, too: the file is as long as the disk. */
 static int raw_measure(struct fmt_env *env, struct fmt_measure *measure)
 {
@@ -134,6 +154,8 @@ const struct fmt_driver fmt_raw_driver = {
     .allocate = raw_allocate,
     .write = fmt_allocated_write,
     .write_zeroes = raw_write_zeroes,
+    .pass_change = raw_pass_change,
+    .tells_writes = true,
     .passes_facts = true,
     .offloads = true,
 };

@@ -40,6 +40,17 @@ static int through_write_zeroes(struct fmt_image *image, uint64_t offset, uint64
     return io_zero(image->env, image->device, offset, length, may_unmap);
 }
 
+/* Everything goes to the same place below. */
+static int through_pass_change(struct fmt_image *image, enum fmt_change change, uint64_t *offset,
+                               uint64_t length)
+{
+    (void)image;
+    (void)change;
+    (void)offset;
+    (void)length;
+    return 0;
+}
+
 #define THROUGH(driver_name)                                                                       \
     .name = (driver_name), .probe = through_probe, .open = through_open, .info = fmt_info_nothing, \
     .map = through_map, .read = fmt_mapped_read, .allocate = through_allocate,                     \
@@ -54,7 +65,8 @@ const struct fmt_driver fmt_host_cdrom_driver = {THROUGH("host_cdrom"),
 const struct fmt_driver fmt_compress_driver = {THROUGH("compress"), .passes_facts = true,
                                                .is_filter = true};
 const struct fmt_driver fmt_preallocate_driver = {THROUGH("preallocate"), .passes_facts = true,
-                                                  .is_filter = true};
+                                                  .is_filter = true,
+                                                  .pass_change = through_pass_change};
 const struct fmt_driver fmt_blklogwrites_driver = {THROUGH("blklogwrites"), .passes_facts = true,
                                                    .is_filter = true};
 const struct fmt_driver fmt_replication_driver = {THROUGH("replication"), .passes_facts = true,
@@ -62,7 +74,8 @@ const struct fmt_driver fmt_replication_driver = {THROUGH("replication"), .passe
 const struct fmt_driver fmt_snapshot_access_driver = {THROUGH("snapshot-access"),
                                                       .no_dirty_flag = true};
 const struct fmt_driver fmt_throttle_driver = {THROUGH("throttle"), .passes_facts = true,
-                                               .is_filter = true};
+                                               .is_filter = true,
+                                               .pass_change = through_pass_change};
 
 /* A device of zeroes without a file. */
 static int null_open(struct fmt_image *image)

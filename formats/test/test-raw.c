@@ -223,11 +223,48 @@ static struct fmt_option text(const char *name, const char *value)
         .name = fmt_bytes_of(name), .type = FMT_OPTION_TEXT, .text = fmt_bytes_of(value)};
 }
 
+/* Rules as the host writes them: event, state, kinds, once, errno, offset. */
+#define RULE_READ_ONCE                                                                             \
+    "0000000000"                                                                                   \
+    "01"                                                                                           \
+    "1"                                                                                            \
+    "001c"                                                                                         \
+    "0000000000000400"
+#define RULE_STATUS                                                                                \
+    "0000000000"                                                                                   \
+    "20"                                                                                           \
+    "0"                                                                                            \
+    "0005"                                                                                         \
+    "0000000000000200"
+#define RULE_WRITE                                                                                 \
+    "0400000002"                                                                                   \
+    "02"                                                                                           \
+    "1"                                                                                            \
+    "0005"                                                                                         \
+    "ffffffffffffffff"
+#define RULE_ZERO                                                                                  \
+    "0000000000"                                                                                   \
+    "04"                                                                                           \
+    "0"                                                                                            \
+    "001c"                                                                                         \
+    "0000000000000000"
+#define RULE_FLUSH                                                                                 \
+    "0000000000"                                                                                   \
+    "10"                                                                                           \
+    "0"                                                                                            \
+    "0005"                                                                                         \
+    "ffffffffffffffff"
+#define RULE_NEXT_STATE                                                                            \
+    "0100000001"                                                                                   \
+    "00"                                                                                           \
+    "0"                                                                                            \
+    "0000"                                                                                         \
+    "0000000000000002"
+
 static void test_blkdebug_failing(void **state)
 {
     /* Reading the third sector fails once, asking for the status of the second always. */
-    struct fmt_option option[] = {text("rules", "11001c0000000000000400"
-                                                "2000050000000000000200")};
+    struct fmt_option option[] = {text("rules", RULE_READ_ONCE RULE_STATUS)};
     struct fmt_options options = {option, 1};
     struct fake_world *world = fake_world_new();
     struct fmt_image *image;
@@ -246,6 +283,73 @@ static void test_blkdebug_failing(void **state)
     assert_int_equal(fmt_image_read(image, 0, bytes, 2048), 0);
     option[0] = text("rules", "1");
     assert_true(open_parts(world, "blkdebug", 1, &options, &image) < 0);
+    fake_world_free(world);
+}
+
+static int changed(struct fmt_image *image, enum fmt_change change, uint64_t offset,
+                   uint64_t length)
+{
+    uint64_t at = offset;
+    int r = image->driver->pass_change(image, change, &at, length);
+
+    assert_true(r < 0 || at == offset);
+    return r;
+}
+
+static void test_blkdebug_changes(void **state)
+{
+    struct fmt_option option[] = {text("rules", RULE_WRITE RULE_ZERO RULE_FLUSH RULE_NEXT_STATE),
+                                  number("no-flush", 0)};
+    struct fmt_options options = {option, 2};
+    struct fake_world *world = fake_world_new();
+    struct fmt_image *image;
+    uint8_t bytes[2048] = {0};
+
+    (void)state;
+    fake_device_add(world, "a", bytes, sizeof(bytes));
+    assert_int_equal(open_parts(world, "blkdebug", 1, &options, &image), 0);
+    assert_int_equal(changed(image, FMT_CHANGE_ZERO, 0, 512), -FMT_ENOSPC);
+    assert_int_equal(changed(image, FMT_CHANGE_ZERO, 512, 512), 0);
+    assert_int_equal(changed(image, FMT_CHANGE_FLUSH, 0, 0), -FMT_EIO);
+    assert_int_equal(changed(image, FMT_CHANGE_SIZE, 4096, 0), 0);
+    assert_int_equal(changed(image, FMT_CHANGE_DISCARD, 0, 512), 0);
+    /* What waits for the second state is deaf in the first, which ends with a write. */
+    image->driver->event(image, FMT_EVENT_WRITE_AIO);
+    assert_int_equal(changed(image, FMT_CHANGE_WRITE, 0, 512), 0);
+    /* It takes the place of the others, once. */
+    image->driver->event(image, FMT_EVENT_WRITE_AIO);
+    assert_int_equal(changed(image, FMT_CHANGE_ZERO, 0, 512), 0);
+    assert_int_equal(changed(image, FMT_CHANGE_WRITE, 0, 512), -FMT_EIO);
+    image->driver->event(image, FMT_EVENT_WRITE_AIO);
+    assert_int_equal(changed(image, FMT_CHANGE_WRITE, 0, 512), 0);
+    option[1] = number("no-flush", 1);
+    assert_int_equal(open_parts(world, "blkdebug", 1, &options, &image), 0);
+    assert_int_equal(changed(image, FMT_CHANGE_FLUSH, 0, 0), 0);
+    fake_world_free(world);
+}
+
+/* A window of a file, as the file of another image. */
+static void test_raw_changes(void **state)
+{
+    struct fmt_option option[] = {number("offset", 512), number("size", 1024)};
+    struct fmt_options options = {option, 1};
+    struct fake_world *world = fake_world_new();
+    struct fmt_image *image;
+    uint64_t at = 4096;
+
+    (void)state;
+    assert_int_equal(open_raw(world, 2048, &options, &image), 0);
+    assert_int_equal(image->driver->pass_change(image, FMT_CHANGE_WRITE, &at, 512), 0);
+    assert_int_equal(at, 4608);
+    at = UINT64_MAX;
+    assert_int_equal(image->driver->pass_change(image, FMT_CHANGE_WRITE, &at, 0), -FMT_EINVAL);
+    options.count = 2;
+    assert_int_equal(open_raw(world, 2048, &options, &image), 0);
+    at = 512;
+    assert_int_equal(image->driver->pass_change(image, FMT_CHANGE_WRITE, &at, 1024), -FMT_ENOSPC);
+    assert_int_equal(image->driver->pass_change(image, FMT_CHANGE_SIZE, &at, 0), -FMT_ENOTSUP);
+    assert_int_equal(image->driver->pass_change(image, FMT_CHANGE_ZERO, &at, 512), 0);
+    assert_int_equal(at, 1024);
     fake_world_free(world);
 }
 
@@ -298,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_failing_io),       cmocka_unit_test(test_quorum),
         cmocka_unit_test(test_parts_refused),    cmocka_unit_test(test_blkverify),
         cmocka_unit_test(test_blkdebug_failing), cmocka_unit_test(test_holes_kept),
+        cmocka_unit_test(test_blkdebug_changes), cmocka_unit_test(test_raw_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,6 +221,7 @@ const struct fmt_driver fmt_vmdk_driver = {
     .write_coded = vmdk_write_coded,
     .decode = vmdk_decode,
     .finish = vmdk_finish,
+    .tells_writes = true,
     .has_format_specific = true,
     .supports_backing = true,
     .map_by_unit = true,

@@ -233,34 +233,50 @@ static bool word_check(const char *words, const char *word, GError **error)
     return driver_list_has(words, word) || failure_set(error, "invalid parameter value: %s", word);
 }
 
-/* What the rule makes fail from the start. */
+/* Events that the guest knows (enum fmt_event). No others come here: what waits for one of them
+ * never happens. */
+static int event_number(const char *event)
+{
+    static const char *const known[] = {"none",         "pwritev",   "pwritev_zero",
+                                        "pwritev_done", "write_aio", "write_compressed"};
+    size_t i = 0;
+
+    while (i < G_N_ELEMENTS(known) && !g_str_equal(known[i], event)) {
+        i++;
+    }
+    return i < G_N_ELEMENTS(known) ? (int)i : -1;
+}
+
+/* The bits of what the rule makes fail: one for each word of io_types. */
 static unsigned error_kinds(const Opts *rule)
 {
-    enum { KIND_READ = 1, KIND_STATUS = 2 };
+    enum { KINDS_USUAL = 0x1f }; /* all but the last */
+    g_auto(GStrv) types = g_strsplit(io_types, " ", -1);
     const char *type = opts_get(rule, "iotype");
+    unsigned bit = 0;
 
-    if (!g_str_equal(opts_get(rule, "event"), "none") || opts_get_number(rule, "state", 0) > 1) {
-        return 0;
+    while (type && !g_str_equal(types[bit], type)) {
+        bit++;
     }
-    if (g_strcmp0(type, "block-status") == 0) {
-        return KIND_STATUS;
-    }
-    return !type || g_str_equal(type, "read") ? KIND_READ : 0;
+    return type ? 1u << bit : KINDS_USUAL;
 }
 
 /* The rule as the guest is told of it: digits of fixed width. */
-static void error_tell(const Opts *rule, GString *told)
+static void rule_tell(const Opts *rule, bool injects, GString *told)
 {
     enum { SECTOR_BYTES = 512, ERRNO_MAX = 4095 };
+    int event = event_number(opts_get(rule, "event"));
     uint64_t sector = opts_get_number(rule, "sector", UINT64_MAX);
     uint64_t offset = sector == UINT64_MAX ? UINT64_MAX : sector * SECTOR_BYTES;
-    unsigned kinds = error_kinds(rule);
+    uint64_t new_state = (uint32_t)opts_get_number(rule, "new_state", 0);
 
-    if (kinds != 0) {
-        g_string_append_printf(told, "%x%x%04x%016" G_GINT64_MODIFIER "x", kinds,
+    if (event >= 0) {
+        g_string_append_printf(told, "%02x%08x%02x%x%04x%016" G_GINT64_MODIFIER "x",
+                               (unsigned)event, (unsigned)opts_get_number(rule, "state", 0),
+                               injects ? error_kinds(rule) : 0,
                                opts_get_number(rule, "once", 0) ? 1 : 0,
                                (unsigned)MIN(opts_get_number(rule, "errno", EIO), ERRNO_MAX),
-                               offset);
+                               injects ? offset : new_state);
     }
 }
 
@@ -278,9 +294,7 @@ static bool rules_check(const Rules *rules, GString *told, GError **error)
             if (!word_check(events, event, error) || (type && !word_check(io_types, type, error))) {
                 return false;
             }
-            if (group == 0) {
-                error_tell(rule, told);
-            }
+            rule_tell(rule, group == 0, told);
         }
     }
     return true;

@@ -3,8 +3,8 @@
  * blkdebug-rules - what blkdebug is told to do at which event: sections [inject-error] and
  * [set-state] of a configuration file, and the options under these names.
  *
- * All rules are checked as the reference checks them. Of what they do, one thing is done here:
- * errors injected from the start (event "none") into reads and into questions for the status.
+ * All rules are checked as the reference checks them. Those that wait for events of the inner life
+ * of formats, of reading, and of flushing, wait in vain.
  */
 #ifndef QIC_LIB_BLKDEBUG_RULES_H
 #define QIC_LIB_BLKDEBUG_RULES_H
@@ -13,8 +13,8 @@
 #include "value.h"
 
 /*
- * Reads the rules of a node with flat options; config: the file's name, or NULL. Returns those that
- * inject such errors in the guest's words (formats/raw/blkdebug.c), or NULL with the error set.
+ * Reads the rules of a node with flat options; config: the file's name, or NULL. Returns those whose
+ * events come in the guest's words (formats/raw/blkdebug.c), or NULL with the error set.
  */
 char *blkdebug_rules_read(const Value *node, const char *config, GError **error);
 

@@ -80,14 +80,18 @@ static void test_rules(void **state)
     (void)state;
     config_check("", "", "");
     config_check("# nothing\n\n", "", "");
-    config_check("[inject-error]\nevent = \"none\"\n", "100005ffffffffffffffff", "");
+    config_check("[inject-error]\nevent = \"none\"\n", "00000000001f00005ffffffffffffffff", "");
     config_check("[inject-error]\nevent = \"none\"\nerrno = \"28\"\nsector = \"3\"\n",
-                 "10001c0000000000000600", "");
+                 "00000000001f0001c0000000000000600", "");
     config_check("[inject-error]\nevent = \"none\"\niotype = \"block-status\"\nonce = \"on\"\n",
-                 "210005ffffffffffffffff", "");
-    config_check("[inject-error]\nevent = \"none\"\niotype = \"write\"\n", "", "");
-    config_check("[inject-error \"a\"]\nevent = \"none\"\nstate = \"2\"\n", "", "");
-    config_check("[set-state]\nevent = \"none\"\nnew_state = \"2\"\n", "", "");
+                 "00000000002010005ffffffffffffffff", "");
+    config_check("[inject-error]\nevent = \"none\"\niotype = \"write\"\n",
+                 "00000000000200005ffffffffffffffff", "");
+    config_check("[inject-error \"a\"]\nevent = \"write_aio\"\nstate = \"2\"\n",
+                 "04000000021f00005ffffffffffffffff", "");
+    config_check("[inject-error]\nevent = \"l2_update\"\n", "", "");
+    config_check("[set-state]\nevent = \"pwritev\"\nnew_state = \"2\"\n",
+                 "010000000000000050000000000000002", "");
     config_check("event = \"none\"\n", "", "no group defined");
     config_check("[x]\n", "", "There is no option group 'x'");
     config_check("[set-state]\nerrno = \"1\"\n", "", "Invalid parameter 'errno'");
