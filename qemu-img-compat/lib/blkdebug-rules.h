@@ -13,8 +13,8 @@
 #include "value.h"
 
 /*
- * Reads the rules of a node with flat options; config: the file's name, or NULL. Returns those whose
- * events come in the guest's words (formats/raw/blkdebug.c), or NULL with the error set.
+ * Reads the rules of a node with flat options; config: the file's name, or NULL. Returns those
+ * whose events come in the guest's words (formats/raw/blkdebug.c), or NULL with the error set.
  */
 char *blkdebug_rules_read(const Value *node, const char *config, GError **error);
 
