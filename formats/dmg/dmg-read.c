@@ -5,8 +5,8 @@
  */
 #include "codec/adc.h"
 #include "codec/bunzip2.h"
+#include "codec/deflate.h"
 #include "codec/lzfse.h"
-#include "codec/rawdeflate.h"
 #include "dmg.h"
 
 /* The chunk that holds the sector, or DMG_NO_CHUNK; by the reference's search, which takes chunks
@@ -48,6 +48,19 @@ static int raw_map(struct fmt_image *image, const struct dmg_chunk *chunk, uint6
     return 0;
 }
 
+/* Where a whole chunk is asked for, any vCPU can decode it. */
+static void coded_map(struct fmt_image *image, const struct dmg_chunk *chunk, uint64_t in_chunk,
+                      struct fmt_extent *out)
+{
+    out->kind = FMT_EXTENT_CODED;
+    if (in_chunk == 0 && out->length == chunk->sectors * FMT_SECTOR_BYTES &&
+        io_range_ok(chunk->offset, chunk->length)) {
+        out->device = image->device;
+        out->device_off = chunk->offset;
+        out->coded_bytes = (uint32_t)chunk->length;
+    }
+}
+
 int dmg_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out)
 {
     const struct dmg_state *state = image->state;
@@ -69,9 +82,39 @@ int dmg_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fm
     case DMG_RAW:
         return raw_map(image, chunk, in_chunk, out);
     default:
-        out->kind = FMT_EXTENT_CODED;
+        coded_map(image, chunk, in_chunk, out);
         return 0;
     }
+}
+
+/* Make all of a chunk's bytes. *@context is deflate's. */
+static int chunk_decode(const struct dmg_chunk *chunk, struct fmt_arena *arena, void **context,
+                        const uint8_t *coded, uint8_t *data)
+{
+    size_t in_bytes = (size_t)chunk->length;
+    size_t bytes = (size_t)chunk->sectors * FMT_SECTOR_BYTES, decoded = bytes;
+
+    if (chunk->type == DMG_BZIP2)
+        return bunzip2_decode(arena, coded, in_bytes, data, bytes);
+    if (chunk->type == DMG_ADC)
+        return adc_decode(coded, in_bytes, data, bytes);
+    if (chunk->type == DMG_ZLIB)
+        return deflate_decode(arena, context, DEFLATE_ZLIB, coded, in_bytes, data, bytes);
+    int r = lzfse_decode(arena, coded, in_bytes, data, &decoded);
+    return r == 0 && decoded != bytes ? -FMT_EIO : r;
+}
+
+int dmg_decode(const struct fmt_image *image, struct fmt_decoder *decoder, uint64_t offset,
+               const struct fmt_extent *extent, const void *coded, void *out)
+{
+    const struct dmg_state *state = image->state;
+    uint32_t index = chunk_find(state, offset / FMT_SECTOR_BYTES);
+
+    (void)extent; /* all of the chunk: see coded_map() */
+    int r = index == DMG_NO_CHUNK
+                ? -FMT_EIO
+                : chunk_decode(&state->chunk[index], decoder->arena, &decoder->context, coded, out);
+    return r < 0 ? -FMT_ENOTSUP : 0; /* dmg_read() has more memory, and says what is wrong */
 }
 
 static int buffer_take(struct fmt_env *env, uint8_t **buffer, size_t *room, uint64_t bytes)
@@ -83,27 +126,17 @@ static int buffer_take(struct fmt_env *env, uint8_t **buffer, size_t *room, uint
     return *buffer ? 0 : -FMT_ENOMEM;
 }
 
-static int chunk_decode(struct fmt_image *image, struct dmg_state *state,
-                        const struct dmg_chunk *chunk)
+static int chunk_read(struct fmt_image *image, struct dmg_state *state,
+                      const struct dmg_chunk *chunk)
 {
     struct fmt_env *env = image->env;
-    size_t bytes = (size_t)chunk->sectors * FMT_SECTOR_BYTES, decoded = bytes;
+    int r = buffer_take(env, &state->data, &state->data_room, chunk->sectors * FMT_SECTOR_BYTES);
 
-    int r = buffer_take(env, &state->data, &state->data_room, bytes);
     if (r == 0)
         r = buffer_take(env, &state->coded, &state->coded_room, chunk->length);
     if (r == 0)
         r = io_read(env, image->device, chunk->offset, state->coded, (size_t)chunk->length);
-    if (r < 0)
-        return r;
-    if (chunk->type == DMG_BZIP2)
-        return bunzip2_decode(env->arena, state->coded, (size_t)chunk->length, state->data, bytes);
-    if (chunk->type == DMG_ADC)
-        return adc_decode(state->coded, (size_t)chunk->length, state->data, bytes);
-    r = chunk->type == DMG_LZFSE
-            ? lzfse_decode(env->arena, state->coded, (size_t)chunk->length, state->data, &decoded)
-            : zlib_decode(env->arena, state->coded, (size_t)chunk->length, state->data, &decoded);
-    return r == 0 && decoded != bytes ? -FMT_EIO : r;
+    return r < 0 ? r : chunk_decode(chunk, env->arena, &state->inflater, state->coded, state->data);
 }
 
 static int coded_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length)
@@ -116,7 +149,7 @@ static int coded_read(struct fmt_image *image, uint64_t offset, void *buffer, si
     const struct dmg_chunk *chunk = &state->chunk[index];
     if (state->current != index) {
         state->current = DMG_NO_CHUNK;
-        int r = chunk_decode(image, state, chunk);
+        int r = chunk_read(image, state, chunk);
         if (r < 0)
             return r;
         state->current = index;

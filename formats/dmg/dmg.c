@@ -103,6 +103,7 @@ const struct fmt_driver fmt_dmg_driver = {
     .info = fmt_info_nothing,
     .map = dmg_map,
     .read = dmg_read,
+    .decode = dmg_decode,
     .no_dirty_flag = true,
     .map_opaque = true,
 };

@@ -49,6 +49,7 @@ struct dmg_state {
     uint32_t current; /* the chunk in @data, or DMG_NO_CHUNK */
     uint8_t *data;
     uint8_t *coded;
+    void *inflater;
     size_t data_room, coded_room;
 };
 
@@ -78,6 +79,8 @@ int dmg_plist_read(struct fmt_image *image, struct dmg_state *state, uint64_t of
 /* ---- dmg-read.c ---- */
 
 int dmg_map(struct fmt_image *image, uint64_t offset, uint64_t length, struct fmt_extent *out);
+int dmg_decode(const struct fmt_image *image, struct fmt_decoder *decoder, uint64_t offset,
+               const struct fmt_extent *extent, const void *coded, void *out);
 int dmg_read(struct fmt_image *image, uint64_t offset, void *buffer, size_t length);
 
 #endif

@@ -179,6 +179,50 @@ static void test_plist(void **state)
     fake_world_free(world);
 }
 
+/* Whole chunks can be decoded without the driver's state, from what lies where map() says. */
+static void test_decode(void **state)
+{
+    static const struct {
+        char byte;
+        bool coded;
+    } chunks[] = {
+        {'z', true },
+        {'b', true },
+        {'r', false},
+        {0,   false},
+        {0,   false},
+        {'l', true }
+    };
+    struct fake_world *world = fake_world_new();
+    struct fmt_decoder decoder = {.arena = &world->arena};
+    static uint8_t buffer[CHUNK_BYTES];
+
+    (void)state;
+    usual_put(&maker);
+    struct fmt_image *image = driver_open(world, "dmg", fork_finish(&maker, world), 0);
+    for (size_t i = 0; i < COUNT(chunks); i++) {
+        struct fmt_extent extent;
+        uint64_t at = i * CHUNK_BYTES;
+        assert_int_equal(fmt_image_map(image, at, CHUNK_BYTES, &extent), 0);
+        assert_int_equal(extent.kind == FMT_EXTENT_CODED, chunks[i].coded);
+        assert_int_equal(extent.coded_bytes > 0, chunks[i].coded);
+        if (!chunks[i].coded)
+            continue;
+        const uint8_t *coded = world->device[extent.device].data + extent.device_off;
+        assert_int_equal(image->driver->decode(image, &decoder, at, &extent, coded, buffer), 0);
+        assert_int_equal(buffer[0], chunks[i].byte);
+        assert_int_equal(buffer[CHUNK_BYTES - 1], chunks[i].byte);
+        /* The next bytes are none of its kind. */
+        assert_int_equal(image->driver->decode(image, &decoder, at, &extent, coded + 1, buffer),
+                         -FMT_ENOTSUP);
+        assert_int_equal(fmt_image_map(image, at, CHUNK_BYTES - 512, &extent), 0);
+        assert_int_equal(extent.coded_bytes, 0);
+        assert_int_equal(fmt_image_map(image, at + 512, CHUNK_BYTES - 512, &extent), 0);
+        assert_int_equal(extent.coded_bytes, 0);
+    }
+    fake_world_free(world);
+}
+
 /* A plain chunk that is cut, compressed ones that are broken, sectors of no chunk. */
 static void test_unreadable(void **state)
 {
@@ -270,7 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fork),       cmocka_unit_test(test_plist),
         cmocka_unit_test(test_unreadable), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_broken),     cmocka_unit_test(test_decode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
