@@ -76,6 +76,8 @@ bool file_open_failure(GError **error, const FileOpen *open, const struct vmm_op
         return failure_set(error, "Could not open '%s': the open policy forbids it",
                            open->filename);
     case VMM_OPEN_OPEN:
+        if (open->direct && result->status == -EINVAL) /* nothing else makes it invalid */
+            why = "filesystem does not support O_DIRECT";
         return failure_set(error, "Could not %s '%s': %s", open->create ? "create" : "open",
                            open->filename, why);
     case VMM_OPEN_TYPE:
