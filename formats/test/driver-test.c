@@ -10,7 +10,13 @@
 #include <cmocka.h>
 
 /* All fields and checksums lie in the first METADATA_BYTES_MAX bytes. */
-enum { METADATA_BYTES_MAX = 4 << 20, OPTIONS_MAX = 8, USE_EXTENTS_MAX = 64, USE_READ_BYTES = 4096 };
+enum {
+    METADATA_BYTES_MAX = 4 << 20,
+    OPTIONS_MAX = 8,
+    USE_EXTENTS_MAX = 64,
+    USE_READ_BYTES = 4096,
+    USE_CODED_BYTES_MAX = 2 << 20
+};
 
 int driver_create(struct fake_world *world, const char *format, uint64_t bytes,
                   const struct driver_option *options, const char *backing, uint32_t *device)
@@ -218,9 +224,30 @@ void driver_test_lengths(struct fake_world *world, const char *format, uint32_t 
     fake_world_reset(world);
 }
 
+/* Decode as guest-ops/reads.c does: any vCPU, with nothing but what lies at the extent's place. The
+ * memory is of exactly the length, so that sanitizers see each byte beyond. */
+static void coded_use(struct fmt_image *image, struct fmt_decoder *decoder, uint64_t at,
+                      const struct fmt_extent *extent)
+{
+    uint64_t bytes = extent->coded_in_place ? extent->length : extent->coded_bytes;
+
+    if (!image->driver->decode || bytes == 0 || bytes > USE_CODED_BYTES_MAX ||
+        extent->length > USE_CODED_BYTES_MAX ||
+        (extent->coded_in_place && extent->length % FMT_SECTOR_BYTES != 0))
+        return;
+    uint8_t *coded = malloc(bytes), *out = extent->coded_in_place ? coded : malloc(extent->length);
+    assert_true(coded && out);
+    if (io_read(image->env, extent->device, extent->device_off, coded, bytes) == 0)
+        image->driver->decode(image, decoder, at, extent, coded, out);
+    if (out != coded)
+        free(out);
+    free(coded);
+}
+
 void driver_use(struct fmt_image *image)
 {
     static uint8_t buffer[USE_READ_BYTES];
+    struct fmt_decoder decoder = {.arena = image->env->arena};
     uint64_t at = 0, size = image->facts.virtual_bytes;
 
     for (unsigned n = 0; n < USE_EXTENTS_MAX && at < size; n++) {
@@ -229,6 +256,8 @@ void driver_use(struct fmt_image *image)
             break;
         if (extent.kind == FMT_EXTENT_DATA || extent.kind == FMT_EXTENT_CODED)
             fmt_image_read(image, at, buffer, (size_t)min_u64(extent.length, sizeof(buffer)));
+        if (extent.kind == FMT_EXTENT_CODED)
+            coded_use(image, &decoder, at, &extent);
         at += extent.length;
     }
     if (size)

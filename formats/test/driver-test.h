@@ -91,8 +91,8 @@ void driver_test_failing_write(const char *format, uint64_t bytes,
 const char *driver_check(struct fake_world *world, struct fmt_image *image, struct fmt_check *check,
                          unsigned fix);
 
-/* Use an image: map from the start, read what is data, and the last byte. Errors are results, too.
- */
+/* Use an image: map from the start, read and decode what is data, read the last byte. Errors are
+ * results, too. */
 void driver_use(struct fmt_image *image);
 
 #endif
