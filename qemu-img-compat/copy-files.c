@@ -42,18 +42,16 @@ uint64_t copy_memory_bytes(unsigned vcpus)
     return IMAGES_BYTES + (uint64_t)(vcpus - 1) * HELPER_BYTES;
 }
 
-/* What a report says, as the message of one failure. */
+/* What a report says, as the message of one failure: it begins with the warnings, if there are any.
+ */
 static char *report_text(const Report *report)
 {
     static const char prefix[] = "qemu-img: ";
     const char *text = report->err->str;
-    size_t length = strcspn(text, "\n");
 
-    if (g_str_has_prefix(text, prefix)) {
+    if (g_str_has_prefix(text, prefix))
         text += strlen(prefix);
-        length -= strlen(prefix);
-    }
-    return g_strndup(text, length);
+    return g_strchomp(g_strdup(text));
 }
 
 Value *copy_source_describe(const CommandLine *line, const char *name, const char *format,
@@ -69,6 +67,12 @@ Value *copy_source_describe(const CommandLine *line, const char *name, const cha
     GError *error = NULL;
 
     if (!node) {
+        /* Its last message comes when it would have been opened; what it warns of comes at once. */
+        const char *last = g_strrstr(own->err->str, "\nqemu-img: ");
+        if (last) {
+            g_string_append_len(report->err, own->err->str, last + 1 - own->err->str);
+            g_string_erase(own->err, 0, last + 1 - own->err->str);
+        }
         g_autofree char *text = report_text(own);
         value_dict_put_string(source, "failure", text);
         return source;
