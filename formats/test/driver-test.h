@@ -87,6 +87,9 @@ void driver_test_write(const char *format, uint64_t bytes, const struct driver_o
  * new image is refused then, or as it was, or whole. */
 void driver_test_failing_write(const char *format, uint64_t bytes,
                                const struct driver_option *options);
+/* A write into an overlay of raw data with the n-th request failing, for all n, and the image
+ * closed: each sector is what it was, or is to be. */
+void driver_test_failing_overlay(const char *format, const struct driver_option *options);
 /* The texts of all findings of check, one per line, and its result. Static buffer. */
 const char *driver_check(struct fake_world *world, struct fmt_image *image, struct fmt_check *check,
                          unsigned fix);

@@ -136,6 +136,7 @@ static void test_write(void **state)
     driver_test_failing_write("qcow", 1 << 20, NULL);
     driver_test_write("qcow", 1 << 20, encrypted);
     driver_test_failing_write("qcow", 1 << 20, encrypted);
+    driver_test_failing_overlay("qcow", NULL);
 }
 
 static void test_failing_io(void **state)

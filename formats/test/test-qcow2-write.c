@@ -330,6 +330,15 @@ static void test_failing_new(void **state)
 }
 
 /* An image in use is never left with clusters that are used more often than they are counted. */
+static void test_failing_overlay(void **state)
+{
+    static const struct driver_option *const rows[] = {usual, luks};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        driver_test_failing_overlay("qcow2", rows[i]);
+}
+
 static void test_failing_used(void **state)
 {
     (void)state;
@@ -389,9 +398,10 @@ static void test_compress(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_contents),     cmocka_unit_test(test_overlay),
-        cmocka_unit_test(test_shared),       cmocka_unit_test(test_failing_new),
-        cmocka_unit_test(test_failing_used), cmocka_unit_test(test_compress),
+        cmocka_unit_test(test_contents),        cmocka_unit_test(test_overlay),
+        cmocka_unit_test(test_shared),          cmocka_unit_test(test_failing_new),
+        cmocka_unit_test(test_failing_used),    cmocka_unit_test(test_compress),
+        cmocka_unit_test(test_failing_overlay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,6 +112,7 @@ static void test_write(void **state)
     driver_test_write("qed", 3 << 20, NULL);
     driver_test_write("qed", 3 << 20, small);
     driver_test_failing_write("qed", 3 << 20, small);
+    driver_test_failing_overlay("qed", small);
 }
 
 /* A bad L1 entry, a bad L2 entry, a shared cluster and a leak: found, and mended where possible. */
