@@ -54,9 +54,12 @@ class Target:
         if self.existing:
             old = os.path.join(folder, OLD)
             os.mkdir(old)
-            words = self.new(source.base_path)
+            words, base, form = self.new(source.base_path), source.base_path, "raw"
+            if self.backing and self.form == "vmdk":
+                base, form = os.path.join(folder, "base"), "vmdk"
+                subprocess.run(program + ["convert", "-f", "raw", "-O", form, source.base_path, base], check=True)
             if self.backing:
-                words = ["create", "-q", "-f", self.form, "-b", source.base_path, "-F", "raw", IMAGE]
+                words = ["create", "-q", "-f", self.form, "-b", base, "-F", form, IMAGE]
             subprocess.run(program + words, cwd=old, check=True)
 
 
@@ -110,7 +113,7 @@ def existing_rows():
         return Target("in-" + name, name.partition("-")[0], options=options, existing=True, **more)
     return ([row(*names) for names in plain] + [row(*names, disk="large") for names in split] +
             [row(*names, arguments=["-c"], disk="packed") for names in packed] +
-            [row(form + "-overlay", "", backing=True) for form in ("qcow2", "qcow", "qed")] +
+            [row(form + "-overlay", "", backing=True) for form in ("qcow2", "qcow", "qed", "vmdk")] +
             [row("qcow2-luks", LUKS, open="encrypt.key-secret=s", secret=True)])
 
 
