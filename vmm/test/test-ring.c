@@ -176,20 +176,27 @@ static void test_limit(void **state)
     rig_stop(&rig);
 }
 
+/* A record in the guest's memory; @stop: the rig's callback is to refuse it. */
+static struct abi_request record_make(struct rig *rig, bool stop)
+{
+    struct tree_writer w;
+
+    tree_begin(&w, rig_data(rig, 0), 4096);
+    tree_put_bool(&w, "stop", stop);
+    return (struct abi_request){.kind = ABI_REQ_RESULT,
+                                .addr = rig_addr(rig, 0),
+                                .length = tree_finish(&w),
+                                .arg = ABI_RECORD_STEP};
+}
+
 /* What the guest says may not fill the host's memory. */
 static void test_tree_limit(void **state)
 {
-    struct tree_writer w;
     struct rig rig;
 
     (void)state;
     rig_start(&rig, VMM_IO_AUTO);
-    tree_begin(&w, rig_data(&rig, 0), 4096);
-    tree_put_bool(&w, "stop", false);
-    struct abi_request record = {.kind = ABI_REQ_RESULT,
-                                 .addr = rig_addr(&rig, 0),
-                                 .length = tree_finish(&w),
-                                 .arg = ABI_RECORD_STEP};
+    struct abi_request record = record_make(&rig, false);
     rig.vmm->options.tree_bytes_max = 3 * record.length + 1;
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(rig_call(&rig, &record), 0);
@@ -208,12 +215,7 @@ static void test_records(void **state)
 
     (void)state;
     rig_start(&rig, VMM_IO_AUTO);
-    tree_begin(&w, rig_data(&rig, 0), 4096);
-    tree_put_bool(&w, "stop", false);
-    struct abi_request record = {.kind = ABI_REQ_RESULT,
-                                 .addr = rig_addr(&rig, 0),
-                                 .length = tree_finish(&w),
-                                 .arg = ABI_RECORD_STEP};
+    struct abi_request record = record_make(&rig, false);
     assert_int_equal(rig_call(&rig, &record), 0);
     assert_int_equal(rig.records, 1);
     record.arg = ABI_RECORD_MESSAGE + 1;
@@ -227,9 +229,7 @@ static void test_records(void **state)
     rig_stop(&rig);
 
     rig_start(&rig, VMM_IO_AUTO);
-    tree_begin(&w, rig_data(&rig, 0), 4096);
-    tree_put_bool(&w, "stop", true);
-    record.length = tree_finish(&w);
+    record = record_make(&rig, true);
     rig_push(&rig, &record);
     assert_false(ring_serve(&rig.vmm->vcpu[0], 1));
     assert_int_equal(rig.vmm->end, VMM_END_CALLBACK);
