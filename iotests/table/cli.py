@@ -30,7 +30,8 @@ def parse_arguments(arguments):
     parser.add_argument("--show", action="store_true", help="print what the reference answers")
     parser.add_argument("--keep", action="store_true", help="set up the first case in a folder, "
                         "print how to run it by hand, and run nothing")
-    parser.add_argument("--jobs", type=int, default=2)
+    # One more than processors: much of the time goes into waiting for the disk.
+    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1)
     parser.add_argument("--lines", type=int, default=12, help="lines of difference to print")
     parser.add_argument("--summary", metavar="FILE", help="also write failures there, by cause")
     parser.add_argument("--budget", type=float, default=0, metavar="SECONDS", help="skip, and count as "
