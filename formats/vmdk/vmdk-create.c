@@ -149,7 +149,7 @@ static int options_read(struct plan *plan)
     const struct fmt_create *create = plan->create;
     struct fmt_env *env = plan->env;
 
-    if (create->backing_format.length && !fmt_bytes_equal(create->backing_format, "vmdk"))
+    if (create->backing_format.data && !fmt_bytes_equal(create->backing_format, "vmdk"))
         return fmt_fail(env, FMT_EINVAL, FMT_ERR_VMDK_BACKING_FORMAT);
     int r = name_split(plan);
     if (r == 0)
