@@ -10,15 +10,6 @@
 #include "vhdx-log-make.h"
 #include "vhdx/vhdx-view.h"
 
-static const struct log_change old_data[] = {LOG_DATA(BLOCK(0) + 8 * SECTOR, 0x11),
-                                             LOG_DATA(BLOCK(0) + 9 * SECTOR, 0x12), LOG_END};
-static const struct log_change new_data[] = {LOG_DATA(BLOCK(0) + 9 * SECTOR, 0x21),
-                                             LOG_DATA(BLOCK(1) - SECTOR, 0x22),
-                                             LOG_DATA(BLOCK(1), 0x23), LOG_END};
-static const struct log_change zeroes[] = {LOG_ZERO(BLOCK(0) + 4 * SECTOR, 12 * SECTOR),
-                                           LOG_ZERO(BLOCK(2), MIB), LOG_END};
-static const struct log_change nothing[] = {LOG_END};
-
 /* Logs from which nothing can be told, and those that there is nothing in. */
 static void test_damaged(void **state)
 {
@@ -83,7 +74,7 @@ static void test_damaged(void **state)
 /* Two entries of the log are torn: some that the file relies on have been lost. */
 static void test_lost(void **state)
 {
-    static const struct log_change *const changes[] = {old_data, new_data, NULL};
+    static const struct log_change *const changes[] = {log_old_data, log_new_data, NULL};
     struct fake_world *world = fake_world_new();
     uint32_t device;
     uint8_t *data = vhdx_log_image(world, &device);
@@ -103,7 +94,7 @@ static void test_lost(void **state)
 
 static void test_truncated(void **state)
 {
-    static const struct log_change *const changes[] = {new_data, NULL};
+    static const struct log_change *const changes[] = {log_new_data, NULL};
     struct fake_world *world = fake_world_new();
     uint32_t device;
     uint8_t *data = vhdx_log_image(world, &device);
@@ -122,7 +113,7 @@ static void test_truncated(void **state)
 /* Larger logs are refused as the reference refuses them all; they can be written. */
 static void test_limits(void **state)
 {
-    static const struct log_change *const changes[] = {new_data, NULL};
+    static const struct log_change *const changes[] = {log_new_data, NULL};
     static const char refusal[] = "VHDX_LOG(image)<VHDX_LOG_COMMAND(image)<VHDX_LOG_HINT()";
     struct fake_world *world = fake_world_new();
     uint32_t device, count = VHDX_VIEW_CHANGES_MAX + 1, length = (count * 32 / SECTOR + 1) * SECTOR;
@@ -162,7 +153,7 @@ static void test_endless(void **state)
 
     (void)state;
     for (uint32_t at = 0; at < MIB; at += SECTOR) {
-        vhdx_log_put(data, &(struct log_entry){at, at, 1 + at, nothing});
+        vhdx_log_put(data, &(struct log_entry){at, at, 1 + at, log_nothing});
         le32_store(data + LOG_OFF + at + 8, MIB);
     }
     fake_world_reset(world);
@@ -203,9 +194,9 @@ static void test_fields(void **state)
     uint8_t *data = vhdx_log_image(world, &device);
 
     (void)state;
-    vhdx_log_put(data, &(struct log_entry){0, 0, 3, zeroes});
+    vhdx_log_put(data, &(struct log_entry){0, 0, 3, log_zeroes});
     driver_test_fields(world, "vhdx", device, fields, COUNT(fields), entry_fix, driver_use);
-    vhdx_log_put(data, &(struct log_entry){0, 0, 3, new_data});
+    vhdx_log_put(data, &(struct log_entry){0, 0, 3, log_new_data});
     driver_test_fields(world, "vhdx", device, fields, COUNT(fields), entry_fix, driver_use);
     driver_test_fields(world, "vhdx", device, fields, COUNT(fields), NULL, driver_use);
     fake_world_free(world);

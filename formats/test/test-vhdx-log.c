@@ -67,25 +67,16 @@ static void replays_check(struct fake_world *world, uint32_t device)
     free(whole);
 }
 
-static const struct log_change old_data[] = {LOG_DATA(BLOCK(0) + 8 * SECTOR, 0x11),
-                                             LOG_DATA(BLOCK(0) + 9 * SECTOR, 0x12), LOG_END};
-static const struct log_change new_data[] = {LOG_DATA(BLOCK(0) + 9 * SECTOR, 0x21),
-                                             LOG_DATA(BLOCK(1) - SECTOR, 0x22),
-                                             LOG_DATA(BLOCK(1), 0x23), LOG_END};
-static const struct log_change zeroes[] = {LOG_ZERO(BLOCK(0) + 4 * SECTOR, 12 * SECTOR),
-                                           LOG_ZERO(BLOCK(2), MIB), LOG_END};
-static const struct log_change nothing[] = {LOG_END};
-
 static void test_sequences(void **state)
 {
     static const struct log_change *const rows[][4] = {
-        {old_data, NULL,     NULL,     NULL},
-        {nothing,  NULL,     NULL,     NULL},
-        {old_data, new_data, NULL,     NULL},
-        {zeroes,   old_data, NULL,     NULL},
-        {old_data, zeroes,   NULL,     NULL},
-        {old_data, nothing,  zeroes,   NULL},
-        {zeroes,   new_data, old_data, NULL},
+        {log_old_data, NULL,         NULL,         NULL},
+        {log_nothing,  NULL,         NULL,         NULL},
+        {log_old_data, log_new_data, NULL,         NULL},
+        {log_zeroes,   log_old_data, NULL,         NULL},
+        {log_old_data, log_zeroes,   NULL,         NULL},
+        {log_old_data, log_nothing,  log_zeroes,   NULL},
+        {log_zeroes,   log_new_data, log_old_data, NULL},
     };
     static const uint32_t starts[] = {0, SECTOR, MIB - SECTOR, MIB - 2 * SECTOR, MIB - 6 * SECTOR};
 
@@ -157,7 +148,7 @@ static void test_many(void **state)
     }
 }
 
-/* What the disk has at the sectors that old_data, new_data and the like change. */
+/* What the disk has at the sectors that log_old_data, log_new_data and the like change. */
 static void sector_check(struct fake_world *world, uint32_t device, uint64_t offset, uint8_t fill)
 {
     struct fmt_image *image = driver_open(world, "vhdx", device, 0);
@@ -176,11 +167,11 @@ static void test_bounds(void **state)
     uint8_t *data = vhdx_log_image(world, &device);
 
     (void)state;
-    second = vhdx_log_put(data, &(struct log_entry){0, 0, 1, old_data});
-    end = vhdx_log_put(data, &(struct log_entry){second, second, 2, new_data});
+    second = vhdx_log_put(data, &(struct log_entry){0, 0, 1, log_old_data});
+    end = vhdx_log_put(data, &(struct log_entry){second, second, 2, log_new_data});
     sector_check(world, device, 8 * SECTOR, 0x08);
     sector_check(world, device, 9 * SECTOR, 0x21);
-    vhdx_log_put(data, &(struct log_entry){end, 0, 3, old_data});
+    vhdx_log_put(data, &(struct log_entry){end, 0, 3, log_old_data});
     sector_check(world, device, 8 * SECTOR, 0x11);
     sector_check(world, device, 9 * SECTOR, 0x12);
     data[LOG_OFF + end + 2 * SECTOR] ^= 1;
@@ -197,17 +188,17 @@ static void test_numbers(void **state)
     uint8_t *data = vhdx_log_image(world, &device);
 
     (void)state;
-    second = vhdx_log_put(data, &(struct log_entry){0, 0, 5, old_data});
-    vhdx_log_put(data, &(struct log_entry){second, 0, 7, new_data});
+    second = vhdx_log_put(data, &(struct log_entry){0, 0, 5, log_old_data});
+    vhdx_log_put(data, &(struct log_entry){second, 0, 7, log_new_data});
     sector_check(world, device, 9 * SECTOR, 0x12);
-    vhdx_log_put(data, &(struct log_entry){second, second, 7, new_data});
+    vhdx_log_put(data, &(struct log_entry){second, second, 7, log_new_data});
     sector_check(world, device, 8 * SECTOR, 0x08);
     sector_check(world, device, 9 * SECTOR, 0x21);
-    vhdx_log_put(data, &(struct log_entry){second, second, 3, new_data});
+    vhdx_log_put(data, &(struct log_entry){second, second, 3, log_new_data});
     sector_check(world, device, 8 * SECTOR, 0x11);
     sector_check(world, device, 9 * SECTOR, 0x12);
     /* One that reaches around the ring into the first one cannot follow it. */
-    vhdx_log_put(data, &(struct log_entry){second, 0, 6, zeroes});
+    vhdx_log_put(data, &(struct log_entry){second, 0, 6, log_zeroes});
     sector_check(world, device, 9 * SECTOR, 0x00);
     le32_store(data + LOG_OFF + second + 8, MIB);
     vhdx_log_ring_sum(data, second, MIB);
@@ -266,7 +257,7 @@ static void test_map(void **state)
 /* The log tells of a file that is longer than it is: the rest is zeroes. */
 static void test_growth(void **state)
 {
-    static const struct log_change *const changes[] = {new_data, NULL};
+    static const struct log_change *const changes[] = {log_new_data, NULL};
     struct fake_world *world = fake_world_new();
     uint32_t device;
     uint8_t *data = vhdx_log_image(world, &device);
@@ -294,7 +285,8 @@ static void test_growth(void **state)
 
 static void test_failing_io(void **state)
 {
-    static const struct log_change *const changes[] = {old_data, zeroes, new_data, NULL};
+    static const struct log_change *const changes[] = {log_old_data, log_zeroes, log_new_data,
+                                                       NULL};
     struct fake_world *world = fake_world_new();
     uint32_t device;
     uint8_t *data = vhdx_log_image(world, &device);

@@ -11,6 +11,15 @@
 
 #include "vhdx/vhdx.h"
 
+const struct log_change log_old_data[] = {LOG_DATA(BLOCK(0) + 8 * SECTOR, 0x11),
+                                          LOG_DATA(BLOCK(0) + 9 * SECTOR, 0x12), LOG_END};
+const struct log_change log_new_data[] = {LOG_DATA(BLOCK(0) + 9 * SECTOR, 0x21),
+                                          LOG_DATA(BLOCK(1) - SECTOR, 0x22),
+                                          LOG_DATA(BLOCK(1), 0x23), LOG_END};
+const struct log_change log_zeroes[] = {LOG_ZERO(BLOCK(0) + 4 * SECTOR, 12 * SECTOR),
+                                        LOG_ZERO(BLOCK(2), MIB), LOG_END};
+const struct log_change log_nothing[] = {LOG_END};
+
 enum {
     CHANGES_MAX = 150, /* more than fit into the first sector of an entry */
     DATA_GUID_BYTE = 0x5c,

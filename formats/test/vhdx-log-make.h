@@ -39,6 +39,9 @@ struct log_change {
     }
 #define LOG_END LOG_DATA(0, 0)
 
+/* Two sectors, three of which one is the same, ranges of zeroes, and no change at all. */
+extern const struct log_change log_old_data[], log_new_data[], log_zeroes[], log_nothing[];
+
 struct log_entry {
     uint32_t at; /* in the ring */
     uint32_t tail;
