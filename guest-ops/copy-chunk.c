@@ -14,7 +14,7 @@ static int cluster_compress(struct worker *w, struct chunk *chunk, unsigned i)
     uint8_t *data = chunk->data[i];
 
     coded->kind = CODED_LATER;
-    if (piece->status == COPY_DATA && how->sparse.least_bytes > 0 &&
+    if (piece->status == COPY_DATA && (how->sparse.least_bytes > 0 || how->detect_zeroes) &&
         sparse_is_zero(data, piece->bytes))
         coded->kind = CODED_ZERO;
     if (piece->status != COPY_DATA || coded->kind == CODED_ZERO || !how->target->driver->compress)

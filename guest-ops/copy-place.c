@@ -51,6 +51,9 @@ static int cluster_place(struct worker *w, struct chunk *chunk, const struct cop
 
     switch (coded->kind) {
     case CODED_ZERO:
+        if (how->sparse.least_bytes == 0) /* it is to be written, and only the way is another */
+            return fmt_image_write_zeroes(how->target, piece->offset, piece->bytes,
+                                          how->detect_unmap);
         return how->zero_init
                    ? 0
                    : fmt_image_write_zeroes(how->target, piece->offset, piece->bytes, true);
